@@ -1,0 +1,198 @@
+/*
+ * err.c - fill and print errors; nearest-name suggestions
+ *
+ * The distance is optimal string alignment (Damerau 1964, restricted): one transposition, insertion, deletion or
+ * substitution costs 1. Names are short, so the O(n*m) table with three rows is enough.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "schema/base/err.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum lq_err lq_error_set(struct lq_error *e, enum lq_err code, const char *fmt, ...)
+{
+    if (e != NULL) {
+        va_list ap;
+        memset(e, 0, sizeof *e);
+        e->code = code;
+        va_start(ap, fmt);
+        vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+        va_end(ap);
+    }
+    return code;
+}
+
+enum lq_err lq_error_errno(struct lq_error *e, int errnum, const char *doing, const char *what)
+{
+    enum lq_err code = LQ_EIO;
+    switch (errnum) {
+    case ENOENT:
+    case ENOTDIR:
+        code = LQ_ENOENT;
+        break;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        code = LQ_EACCES;
+        break;
+    case ENOSPC:
+    case EDQUOT:
+        code = LQ_ENOSPC;
+        break;
+    default:
+        break;
+    }
+    return lq_error_set(e, code, "cannot %s %s: %s", doing, what, strerror(errnum));
+}
+
+void lq_error_hint(struct lq_error *e, const char *fmt, ...)
+{
+    if (e != NULL) {
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(e->hint, sizeof e->hint, fmt, ap);
+        va_end(ap);
+    }
+}
+
+void lq_error_where(struct lq_error *e, const char *file, uint32_t line, uint32_t column, uint32_t width,
+                    const char *text, size_t text_len)
+{
+    if (e == NULL) {
+        return;
+    }
+    snprintf(e->file, sizeof e->file, "%s", file != NULL ? file : "");
+    e->line = line;
+    e->column = column;
+    e->width = width > 0 ? width : 1;
+    if (text == NULL) {
+        return;
+    }
+    size_t start = 0, room = 120;
+    if (column > 100) {
+        start = column - 60;
+    }
+    if (start > text_len) {
+        start = text_len;
+    }
+    size_t n = text_len - start < room ? text_len - start : room;
+    memcpy(e->text, text + start, n);
+    e->text[n] = '\0';
+    if (start > 0) { /* the caret is relative to the cut text; the position stays absolute through `width` use only */
+        memcpy(e->text, "...", n < 3 ? n : 3);
+    }
+}
+
+static void print_escaped(FILE *f, const char *s)
+{
+    for (; *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '\t') {
+            fputc(' ', f);
+        } else if (c < 0x20 || c == 0x7f) {
+            fprintf(f, "?");
+        } else {
+            fputc(c, f);
+        }
+    }
+}
+
+void lq_error_print(FILE *f, const char *prog, const struct lq_error *e)
+{
+    fprintf(f, "%s: ", prog);
+    if (e->file[0] != '\0') {
+        print_escaped(f, e->file);
+        if (e->line > 0) {
+            fprintf(f, ":%u", e->line);
+        }
+        if (e->column > 0) {
+            fprintf(f, ":%u", e->column);
+        }
+        fputs(": ", f);
+    }
+    print_escaped(f, e->msg);
+    fputc('\n', f);
+    if (e->text[0] != '\0' && e->column > 0) {
+        uint32_t col = e->column > 100 ? 60 : e->column;
+        size_t len = strlen(e->text);
+        fputs("  ", f);
+        print_escaped(f, e->text);
+        fputs("\n  ", f);
+        for (uint32_t i = 1; i < col; i++) { /* continuation bytes of UTF-8 take no column on the screen */
+            if (i - 1 >= len || ((unsigned char)e->text[i - 1] & 0xc0) != 0x80) {
+                fputc(' ', f);
+            }
+        }
+        for (uint32_t i = 0; i < e->width && col + i <= len + 1; i++) {
+            fputc('^', f);
+        }
+        fputc('\n', f);
+    }
+    if (e->hint[0] != '\0') {
+        fputs("hint: ", f);
+        print_escaped(f, e->hint);
+        fputc('\n', f);
+    }
+}
+
+#define NEAREST_LEN_MAX 63
+
+static size_t distance(const char *a, size_t n, const char *b, size_t m)
+{
+    size_t row[3][NEAREST_LEN_MAX + 2];
+    for (size_t j = 0; j <= m; j++) {
+        row[0][j] = j;
+    }
+    for (size_t i = 1; i <= n; i++) {
+        size_t *cur = row[i % 3], *prev = row[(i + 2) % 3], *prev2 = row[(i + 1) % 3];
+        cur[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = prev[j - 1] + (a[i - 1] != b[j - 1]);
+            if (prev[j] + 1 < best) {
+                best = prev[j] + 1;
+            }
+            if (cur[j - 1] + 1 < best) {
+                best = cur[j - 1] + 1;
+            }
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && prev2[j - 2] + 1 < best) {
+                best = prev2[j - 2] + 1;
+            }
+            cur[j] = best;
+        }
+    }
+    return row[n % 3][m];
+}
+
+const char *lq_nearest(const char *word, size_t len, const char *const *names, size_t n)
+{
+    const char *best = NULL, *prefixed = NULL;
+    size_t best_d = 2 + len / 3, prefixes = 0;
+    if (len == 0 || len > NEAREST_LEN_MAX) {
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t m = strlen(names[i]);
+        if (m > NEAREST_LEN_MAX) {
+            continue;
+        }
+        if (m > len && len >= 2 && memcmp(names[i], word, len) == 0) {
+            prefixed = names[i];
+            prefixes++;
+        }
+        size_t d = distance(word, len, names[i], m);
+        if (d < best_d) {
+            best_d = d;
+            best = names[i];
+        }
+    }
+    return best != NULL ? best : prefixes == 1 ? prefixed : NULL;
+}
+
+_Noreturn void lq_assert_fail(const char *expr, const char *file, int line)
+{
+    fprintf(stderr, "lq: internal error: %s:%d: %s does not hold\n", file, line, expr);
+    abort();
+}

@@ -1,0 +1,56 @@
+/*
+ * derive.h - derived fields: pure functions from bytes to bytes
+ *
+ * All write into caller's scratch and return a view: either into the input (when nothing changes) or into scratch.
+ * None allocates. Deterministic and idempotent where said so.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LQ_DERIVE_H
+#define LQ_DERIVE_H
+
+#include "schema/base/buf.h"
+
+/*
+ * Route of a request path: query and fragment cut, "//" collapsed, each segment that looks like an id replaced:
+ *   digits -> {id}   UUID -> {uuid}   hex of 8+ with a digit, base64-like of 16+ with digits -> {hash}
+ *   2015-05-17, 20150517, 2015/05/17 (three segments) -> {date}   e-mail -> {email}   IPv4/6 -> {ip}
+ * and hashed asset names: app.3f9c2b1d.js -> app.{hash}.js. A path of over 16 segments keeps 16 and ends in "/…".
+ * Absolute URLs lose scheme and host. "%2F" etc. stay as they are (no decoding); control bytes become '?'.
+ * Idempotent: route(route(x)) == route(x).
+ */
+lq_str derive_route(lq_str path, char *scratch, size_t cap);
+
+/* "404" -> "4xx"; anything that is not three digits 1..5 -> "". Returns a static string. */
+lq_str derive_status_class(lq_str status);
+
+/* The path of a request target or request line part without its query ("/a?b" -> "/a"). */
+lq_str derive_path(lq_str target);
+
+/* Extension-based: true for css js png jpg svg ico woff map … (a static asset). */
+bool derive_is_asset(lq_str path);
+
+/* CIDR -> label: longest prefix wins; IPv4, IPv6, IPv4-mapped IPv6. "default" may be given as "*". */
+struct cidr_map;
+struct cidr_map *cidr_map_new(void);
+void cidr_map_free(struct cidr_map **m);
+LQ_MUST enum lq_err cidr_map_add(struct cidr_map *m, lq_str cidr, lq_str label, struct lq_error *e);
+lq_str cidr_map_get(const struct cidr_map *m, lq_str address); /* n = 0: no address, or none matches */
+/* Parse an address in text to 16 bytes (IPv4 as ::ffff:a.b.c.d). */
+bool address_parse(lq_str s, uint8_t out[16]);
+
+/*
+ * The masked shape of a free-text message, computed from that line alone (so that it is equal whatever the order,
+ * restart or machine): tokens that vary are replaced by <*>: numbers (also with units), hex, UUIDs, addresses with port,
+ * e-mail, paths, URLs, dates, times, durations, quoted strings, identifiers with digits; key=value keeps the key.
+ * Runs of <*> separated by blanks or commas collapse to one. At most SHAPE_BYTES_MAX bytes (cut at a token, "…" added);
+ * only the first line of a multi-line message. Idempotent.
+ */
+enum { SHAPE_BYTES_MAX = 200 };
+lq_str derive_shape(lq_str message, char scratch[SHAPE_BYTES_MAX + 8]);
+
+/* Make any bytes valid UTF-8 for storage and display: each invalid byte and each control byte but tab becomes \xNN.
+ * Returns a view (the input itself when clean), cut at cap (at a boundary, "…" added). */
+lq_str derive_clean(lq_str s, char *scratch, size_t cap);
+
+#endif
