@@ -1,0 +1,82 @@
+/*
+ * fragment.h - a sorted set of cells of one period: in memory, and as bytes
+ *
+ * Everything that is kept over time is a fragment: rows sorted by (row id, slot), each row the aggregates of one series in one
+ * bucket. A period is a fixed number of buckets of a tier (tier.h); `slot` is the bucket's number within the period. There are
+ * four sections with one codec; they differ in what the row id means and which columns are present:
+ *
+ *   CELLS     id = series           counts, sums of every measure; quantile bins in the 10 s and 1 min tiers
+ *   TOTALS    id = 0 or 1 (error)   the stream's totals: the same columns as CELLS and quantile bins in every tier
+ *   MARGINALS id = marginal         (dimension, value, error): count; distinct sketches (1 min, 1 h); sums and quantile bins (1 h)
+ *   HEAVY     not a fragment: heavy.h (hourly heaviest identities)
+ *
+ * Fold (observations -> fragment), merge (fragments -> fragment) and roll-up (fine -> coarse tier) give equal results in any
+ * order: counts and sums add, min/max combine, bins add, distinct entries take the maximum. Overflowing sums saturate.
+ *
+ * Bytes (all columns little-endian varints unless said; the whole is one LMDB value):
+ *      OFFSET SIZE MEANING
+ *      0      8    xxh3-64 of all that follows
+ *      8      1    codec version (1)
+ *      9      …    header: rows, runs, flags, n_measures, n_identities, then per column: encoding (0 raw, 1 zstd), raw size,
+ *                  stored size; then the columns in that order
+ * A column that a query does not touch is skipped by its size and never decompressed. A row whose count of a measure is 1 stores
+ * neither min, max nor bins: they follow from the sum.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LQ_FRAGMENT_H
+#define LQ_FRAGMENT_H
+
+#include "schema/record.h"
+#include "store/sketch.h"
+
+/* One measure's column over the rows. bins of row r are bins[bins_at[r] .. bins_at[r+1]); NULL when not kept or not decoded. */
+struct measure_column {
+    uint32_t *n; /* observations of the measure in the row; 0 = none */
+    int64_t *sum, *min, *max;
+    uint32_t *bins_at; /* rows + 1, or NULL */
+    struct bin *bins;
+};
+/* One identity's distinct sketches; entries of row r are entries[at[r] .. at[r+1]). */
+struct distinct_column {
+    uint32_t *at; /* rows + 1, or NULL when not kept */
+    uint32_t *entries;
+};
+
+struct fragment {
+    uint32_t rows;
+    uint32_t n_measures, n_identities; /* columns present */
+    uint32_t *id;
+    uint16_t *slot;
+    uint64_t *count;
+    struct measure_column m[MEASURE_MAX];
+    struct distinct_column d[IDENTITY_MAX];
+    struct lq_arena mem; /* owns all arrays */
+};
+void fragment_fini(struct fragment *f);
+
+/* What to decode. */
+enum {
+    FRAGMENT_COUNTS = 0,       /* id, slot, count: always */
+    FRAGMENT_SUMS = 1 << 0,    /* n, sum, min, max of all measures */
+    FRAGMENT_BINS = 1 << 1,    /* implies SUMS */
+    FRAGMENT_DISTINCT = 1 << 2,
+    FRAGMENT_ALL = FRAGMENT_SUMS | FRAGMENT_BINS | FRAGMENT_DISTINCT,
+};
+
+void fragment_encode(const struct fragment *f, struct lq_buf *out);
+/* LQ_ECORRUPT on a wrong checksum, an impossible size or order. `out` is initialised by the call; arrays not asked for are NULL. */
+LQ_MUST enum lq_err fragment_decode(const void *p, size_t n, unsigned what, struct fragment *out);
+/* Merge n fragments of one period. All must hold the same kinds of columns (a fragment with fewer measures or identities counts as
+ * having none of them: the stream's schema grew). */
+void fragment_merge(const struct fragment *const *in, size_t n, struct fragment *out);
+/* Roll up: fragments of fine periods that lie in one coarse period; slot = (fine_start[i] + slot*fine_step - coarse_start) /
+ * coarse_step, all in seconds. keep_bins: false drops quantile bins (CELLS into the 1 h tier). */
+struct fragment_at {
+    const struct fragment *f;
+    int64_t start_s;
+};
+void fragment_rollup(const struct fragment_at *in, size_t n, uint32_t fine_step_s, int64_t coarse_start_s,
+                     uint32_t coarse_step_s, bool keep_bins, struct fragment *out);
+
+#endif

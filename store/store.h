@@ -1,0 +1,94 @@
+/*
+ * store.h - the time-series store: one directory, one LMDB environment, one writer, many readers
+ *
+ * Contract in short (README.md of this folder has the picture):
+ *  - store_open for writing takes the writer lock (DIR/lock.writer, flock) and fails with LQ_EBUSY naming the holder's pid.
+ *  - Writing: each parsing thread owns a `struct window` (window.h) and observes records into it; store_flush folds all windows and
+ *    commits everything - fragments, dictionaries, examples, checkpoints - in one transaction: all or nothing, also at kill -9.
+ *  - Reading: snapshot_open sees one consistent state and never blocks the writer (reader.h).
+ *  - Errors name the directory and what to do. After any failed flush the store is what it was before, the windows still hold their
+ *    observations (flush can be tried again or given up).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LQ_STORE_H
+#define LQ_STORE_H
+
+#include "schema/record.h"
+#include "store/tier.h"
+
+enum { STORE_FORMAT_VERSION = 1, STREAM_MAX = 256 };
+
+struct store;
+struct window;
+
+struct store_options {
+    bool write;      /* take the writer lock; create the directory (mode 2770) and store if absent */
+    bool temporary;  /* a fresh store in a directory under $TMPDIR that is unlinked at once (write implied): nothing is left behind; no fsync */
+    bool no_sync;    /* benchmarks only */
+    uint64_t map_bytes;   /* address space reserved, 0 = 1 TiB (falls back to smaller where the OS refuses) */
+    uint64_t disk_bytes_max; /* refuse to grow beyond, 0 = no limit */
+    uint32_t dim_values_max;  /* cap per dimension, 0 = 10,000 */
+    uint32_t series_max;      /* cap per stream, 0 = 100,000 */
+    uint32_t bucket_cells_max; /* cap per bucket of a stream, 0 = 50,000 */
+};
+LQ_MUST enum lq_err store_open(const char *dir, const struct store_options *o, struct store **out, struct lq_error *e);
+void store_close(struct store **s);
+const char *store_dir(const struct store *s);
+
+/*
+ * Streams. stream_register returns the stream of that name, creating it or extending its schema with dimensions, measures or
+ * identities it does not have yet (append only; a measure with another scale is LQ_EINVAL). The returned stream has a column mapping for this
+ * schema: keep one `struct stream_use` per (thread, schema). Thread-safe.
+ */
+struct stream_use;
+LQ_MUST enum lq_err stream_use_open(struct store *s, const struct stream_schema *schema, struct stream_use **out,
+                                    struct lq_error *e);
+void stream_use_close(struct stream_use **u);
+
+/* A source's progress, committed with the data that it produced. key: the source's identity (fingerprint + labels), opaque. */
+struct checkpoint {
+    lq_str key;
+    uint64_t offset;     /* bytes of the (decompressed) content whose lines are in the store */
+    uint64_t lines;      /* lines among them */
+    uint64_t parsed;     /* lines that a format matched */
+    int64_t last_time_us; /* event time of the last parsed line (for unmatched lines at a restart) */
+    lq_str name;         /* last known path, for people */
+    lq_str format;       /* format chosen for it */
+};
+LQ_MUST enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint *out, struct lq_arena *mem); /* LQ_ENOENT */
+typedef bool checkpoint_each_fn(void *ctx, const struct checkpoint *c);
+LQ_MUST enum lq_err store_checkpoint_each(struct store *s, checkpoint_each_fn *fn, void *ctx);
+
+/* Named counters of what happened ("lines", "parsed", "no_match", "line_too_long", "overflow_values" …): added to the stored ones at flush. */
+struct counter_delta {
+    const char *name;
+    uint64_t n;
+};
+
+/*
+ * Fold the windows and commit with checkpoints and counters. n_threads: folding may use that many threads. On success the windows are empty.
+ */
+LQ_MUST enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windows, const struct checkpoint *cp, size_t n_cp,
+                                const struct counter_delta *counters, size_t n_counters, unsigned n_threads, struct lq_error *e);
+
+/* A promise about the event times to come: no stream's high-water mark will end below it (known from the last lines of files to be
+ * loaded). Lines that would leave the finest tier again at once do not enter it. Optional. */
+void store_expect_high_water(struct store *s, int64_t time_us);
+
+/* Markers: recorded events. */
+struct marker {
+    int64_t time_us;
+    lq_str kind;    /* release rollback restart config note */
+    lq_str name;    /* "2.4.1" */
+    lq_str host, service;
+    lq_str text;
+};
+LQ_MUST enum lq_err store_marker_add(struct store *s, const struct marker *m, struct lq_error *e);
+
+/* Retention: drop periods outside the tiers' reach, in bounded steps (at most `periods_max` fragments deleted in a transaction). *more is set
+ * when work is left. Compaction: merge periods that have more than one fragment. */
+LQ_MUST enum lq_err store_retain(struct store *s, uint32_t periods_max, bool *more, struct lq_error *e);
+LQ_MUST enum lq_err store_compact(struct store *s, uint32_t periods_max, bool *more, struct lq_error *e);
+
+#endif
