@@ -55,6 +55,18 @@ struct fragment {
 };
 void fragment_fini(struct fragment *f);
 
+/* Quantile bins of measure column m in row r: *n bins. A row with one observation keeps none: its bin is made in *one. */
+static inline const struct bin *fragment_bins(const struct measure_column *m, uint32_t r, struct bin *one, size_t *n)
+{
+    if (m->n[r] == 1) {
+        *one = (struct bin){sketch_bin(m->sum[r]), 1};
+        *n = 1;
+        return one;
+    }
+    *n = m->bins_at != NULL ? m->bins_at[r + 1] - m->bins_at[r] : 0;
+    return m->bins_at != NULL ? m->bins + m->bins_at[r] : NULL;
+}
+
 /* What to decode. */
 enum {
     FRAGMENT_COUNTS = 0,       /* id, slot, count: always */
@@ -67,16 +79,26 @@ enum {
 void fragment_encode(const struct fragment *f, struct lq_buf *out);
 /* LQ_ECORRUPT on a wrong checksum, an impossible size or order. `out` is initialised by the call; arrays not asked for are NULL. */
 LQ_MUST enum lq_err fragment_decode(const void *p, size_t n, unsigned what, struct fragment *out);
-/* Merge n fragments of one period. All must hold the same kinds of columns (a fragment with fewer measures or identities counts as
- * having none of them: the stream's schema grew). */
+/* Merge n fragments of one period (a fragment with fewer measures or identities counts as having none of them: the stream's
+ * schema grew). Columns that no input has stay absent. */
 void fragment_merge(const struct fragment *const *in, size_t n, struct fragment *out);
-/* Roll up: fragments of fine periods that lie in one coarse period; slot = (fine_start[i] + slot*fine_step - coarse_start) /
- * coarse_step, all in seconds. keep_bins: false drops quantile bins (CELLS into the 1 h tier). */
+/*
+ * Regroup rows: merge, roll-up and totals are one operation. Row (id, slot) of fragment i becomes
+ * (map(id), (start_s + slot * step_s - out_start_s) / out_step_s). map may give several ids, or none.
+ */
+enum { REGROUP_IDS_MAX = 1 + DIM_MAX };
+typedef uint32_t regroup_map(void *ctx, uint32_t id, uint32_t out[REGROUP_IDS_MAX]);
+struct regroup {
+    uint32_t step_s, out_step_s;
+    int64_t out_start_s;
+    regroup_map *map; /* NULL: the same id */
+    void *ctx;
+    bool keep_bins, keep_sums, keep_distinct;
+};
 struct fragment_at {
     const struct fragment *f;
     int64_t start_s;
 };
-void fragment_rollup(const struct fragment_at *in, size_t n, uint32_t fine_step_s, int64_t coarse_start_s,
-                     uint32_t coarse_step_s, bool keep_bins, struct fragment *out);
+void fragment_regroup(const struct fragment_at *in, size_t n, const struct regroup *how, struct fragment *out);
 
 #endif

@@ -6,7 +6,7 @@
  * every value in it. Only integer operations: the same bins on every machine. Negative values mirror.
  *      bin(v) = v                                   0 <= v < 64
  *             = (e - 5) * 64 + ((v >> (e - 6)) - 64)   e = floor(log2 v) >= 6
- *      bin(-v) = -1 - bin(v)… see sketch_bin()
+ *      bin(-v) = -bin(v)
  * Merge adds counts. Worked example: bin(1000) = (9-5)*64 + ((1000>>3) - 64) = 256 + 61 = 317; its values are 1000..1007.
  *
  * Distinct: HyperLogLog (Flajolet et al. 2007) with 2^12 registers over a 64-bit hash, as a sorted list of
