@@ -41,8 +41,11 @@ const struct stream_info *snapshot_stream_named(const struct snapshot *s, const 
 
 /* Values of dimension d of a stream: ids 0..n-1 (0 absent, 1 overflow). */
 uint32_t snapshot_values(struct snapshot *s, uint32_t stream, uint32_t dim);
+/* Valid until the next call. */
 const struct value_info *snapshot_value(struct snapshot *s, uint32_t stream, uint32_t dim, uint32_t value);
 uint32_t snapshot_value_id(struct snapshot *s, uint32_t stream, uint32_t dim, lq_str text); /* UINT32_MAX when unknown */
+/* Series of a stream (stream_info.n_series is set by this call: tables are loaded on first use). */
+uint32_t snapshot_n_series(struct snapshot *s, uint32_t stream);
 /* Series i (0..n_series-1) as value ids, one per dimension of the schema. */
 const uint32_t *snapshot_series(struct snapshot *s, uint32_t stream, uint32_t series);
 /* Marginals: (dimension, value, error) or the stream total (dim = UINT32_MAX). */

@@ -1,0 +1,123 @@
+/*
+ * checkpoint.c - progress of sources, and markers: the small records beside the data
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "store/store_int.h"
+
+static void put_str(struct lq_buf *out, lq_str s)
+{
+    lq_buf_varint(out, s.n);
+    lq_buf_add(out, s.p, s.n);
+}
+
+static bool get_str(const uint8_t **p, const uint8_t *end, lq_str *out)
+{
+    uint64_t n;
+    if (!lq_varint_get(p, end, &n) || n > (uint64_t)(end - *p)) {
+        return false;
+    }
+    *out = (lq_str){(const char *)*p, n};
+    *p += n;
+    return true;
+}
+
+void checkpoint_encode(const struct checkpoint *c, struct lq_buf *out)
+{
+    lq_buf_varint(out, c->offset);
+    lq_buf_varint(out, c->lines);
+    lq_buf_varint(out, c->parsed);
+    lq_buf_varint(out, lq_zigzag(c->last_time_us));
+    put_str(out, c->name);
+    put_str(out, c->format);
+}
+
+static bool decode(lq_str key, lq_str value, struct checkpoint *c)
+{
+    const uint8_t *p = (const uint8_t *)value.p, *end = p + value.n;
+    uint64_t t;
+    c->key = key;
+    if (!lq_varint_get(&p, end, &c->offset) || !lq_varint_get(&p, end, &c->lines) || !lq_varint_get(&p, end, &c->parsed) ||
+        !lq_varint_get(&p, end, &t) || !get_str(&p, end, &c->name) || !get_str(&p, end, &c->format)) {
+        return false;
+    }
+    c->last_time_us = lq_unzigzag(t);
+    return true;
+}
+
+enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint *out, struct lq_arena *mem)
+{
+    struct engine_txn *t = NULL;
+    lq_str value;
+    enum lq_err err = engine_begin(s->engine, false, &t, NULL);
+    if (err != LQ_OK) {
+        return err;
+    }
+    err = engine_get_sealed(t, DB_CHECKPOINT, key, &value, NULL);
+    if (err == LQ_OK && !decode(key, value, out)) {
+        err = LQ_ECORRUPT;
+    }
+    if (err == LQ_OK) {
+        out->key = lq_arena_str(mem, key);
+        out->name = lq_arena_str(mem, out->name);
+        out->format = lq_arena_str(mem, out->format);
+    }
+    engine_abort(&t);
+    return err;
+}
+
+enum lq_err store_checkpoint_each(struct store *s, checkpoint_each_fn *fn, void *ctx)
+{
+    struct engine_txn *t = NULL;
+    struct engine_cursor *c = NULL;
+    struct checkpoint cp;
+    lq_str key, value;
+    enum lq_err err = engine_begin(s->engine, false, &t, NULL);
+    if (err == LQ_OK) {
+        err = engine_cursor_open(t, DB_CHECKPOINT, &c, NULL);
+    }
+    if (err == LQ_OK) {
+        for (err = engine_seek(c, LQ_STR("\0"), &key, &value, NULL); err == LQ_OK; err = engine_next(c, &key, &value, NULL)) {
+            if (!engine_unseal(&value) || !decode(key, value, &cp)) {
+                err = LQ_ECORRUPT;
+                break;
+            }
+            if (!fn(ctx, &cp)) {
+                break;
+            }
+        }
+    }
+    engine_cursor_close(&c);
+    engine_abort(&t);
+    return err == LQ_ENOENT ? LQ_OK : err;
+}
+
+/* ---- markers ---- */
+
+enum lq_err store_marker_add(struct store *s, const struct marker *m, struct lq_error *e)
+{
+    struct engine_txn *t = NULL;
+    struct lq_buf b = {0};
+    struct key_buf k = {{0}, 0};
+    lq_str old;
+    const lq_str fields[] = {m->kind, m->name, m->host, m->service, m->text};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        put_str(&b, fields[i]);
+    }
+    enum lq_err err = engine_begin(s->engine, true, &t, e);
+    for (uint32_t n = 0; err == LQ_OK; n++) {
+        k.n = 0;
+        key_i64(&k, m->time_us);
+        key_u32(&k, n);
+        err = engine_get(t, DB_MARKER, key_str(&k), &old, e);
+    }
+    if (err == LQ_ENOENT) {
+        err = engine_put_sealed(t, DB_MARKER, key_str(&k), (lq_str){b.p, b.n}, e);
+    }
+    if (err == LQ_OK) {
+        err = engine_commit(&t, e);
+    }
+    engine_abort(&t);
+    lq_buf_fini(&b);
+    return err;
+}

@@ -1,0 +1,429 @@
+/*
+ * flush.c - windows to one transaction: fold, encode, commit
+ *
+ * Everything is prepared outside the transaction; the transaction itself only puts. What changes in memory (dictionary statistics, high-water
+ * marks) is computed on copies and taken over after the commit, so that a failed flush can be tried again.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "store/store_int.h"
+
+struct pending { /* one put */
+    enum engine_db db;
+    bool sealed;
+    struct key_buf key;
+    size_t at, n; /* value in bytes */
+};
+
+struct flush {
+    struct store *s;
+    struct engine_txn *txn;
+    struct lq_buf bytes;
+    struct pending *puts;
+    size_t n_puts, cap_puts;
+    uint32_t flush_no;
+    uint64_t overflow_cells, before_reach;
+    /* the stream being folded */
+    struct stream *st;
+    struct window_stream *ws;
+    enum lq_err err;
+    struct lq_error *e;
+};
+
+static void add_put(struct flush *f, enum engine_db db, bool sealed, const struct key_buf *key, size_t at)
+{
+    lq_grow(&f->puts, &f->cap_puts, f->n_puts + 1, sizeof *f->puts);
+    f->puts[f->n_puts++] = (struct pending){db, sealed, *key, at, f->bytes.n - at};
+}
+
+/* ---- fold ---- */
+
+static void take_fragment(void *ctx, int tier, int section, int64_t period_s, const struct fragment *frag)
+{
+    struct flush *f = ctx;
+    struct key_buf k;
+    size_t at = f->bytes.n;
+    data_key(&k, tier, f->st->id, section, period_s, f->flush_no);
+    fragment_encode(frag, &f->bytes);
+    add_put(f, DB_DATA, false, &k, at);
+}
+
+static void take_heavy(void *ctx, uint32_t identity, bool error, int64_t hour_s, const struct heavy_count *c, size_t n)
+{
+    struct flush *f = ctx;
+    struct key_buf k;
+    struct heavy fresh, old, both;
+    lq_str stored;
+    const struct window_identity *x = &f->ws->identities[identity];
+    struct heavy_item *items = lq_alloc((n + 1) * sizeof *items);
+    for (size_t i = 0; i < n; i++) {
+        items[i] = (struct heavy_item){x->names[c[i].identity], c[i].count};
+    }
+    heavy_from(items, n, &fresh);
+    free(items);
+    data_key(&k, TIER_1H, f->st->id, SECTION_HEAVY, hour_s, identity << 1 | error);
+    enum lq_err err = f->err == LQ_OK ? engine_get(f->txn, DB_DATA, key_str(&k), &stored, f->e) : LQ_ENOENT;
+    if (err == LQ_OK && heavy_decode(stored.p, stored.n, &old) == LQ_OK) {
+        heavy_merge(&fresh, &old, &both);
+        heavy_fini(&fresh);
+        heavy_fini(&old);
+        fresh = both;
+    } else if (err != LQ_OK && err != LQ_ENOENT) {
+        f->err = err;
+    }
+    size_t at = f->bytes.n;
+    heavy_encode(&fresh, &f->bytes);
+    add_put(f, DB_DATA, false, &k, at);
+    heavy_fini(&fresh);
+}
+
+static void fold_stream(struct flush *f, int64_t high_water_us)
+{
+    struct window_stream *ws = f->ws;
+    struct stream *st = f->st;
+    struct observations o = {.n = ws->n, .series = ws->series, .time_s = ws->time_s, .n_measures = ws->n_measures,
+                             .measure_set = ws->measure_set, .n_identities = ws->n_identities};
+    for (uint32_t i = 0; i < o.n_measures; i++) {
+        o.measures[i] = ws->measures[i];
+    }
+    for (uint32_t i = 0; i < o.n_identities; i++) {
+        o.identities[i] = ws->identity[i];
+        o.identity_hashes[i] = ws->identities[i].hashes;
+        o.identity_count[i] = ws->identities[i].n;
+    }
+    struct fold_limits l = {.bucket_cells_max = f->s->o.bucket_cells_max};
+    for (int t = 0; t < TIERS; t++) {
+        l.tier_from_s[t] = tier_from(t, high_water_us);
+    }
+    for (uint32_t i = 0; i < ws->n; i++) {
+        f->before_reach += ws->time_s[i] < l.tier_from_s[TIER_1H];
+    }
+    for (uint32_t error = 0; error < 2; error++) { /* made only where needed: a cell cap that is reached */
+        uint32_t ids[DIM_MAX] = {0};
+        l.overflow_series[error] = 0;
+        if (ws->n > f->s->o.bucket_cells_max) {
+            struct dict_limits dl = {UINT32_MAX, true, INT64_MIN};
+            ids[DIM_ERROR] = dict_intern(&st->dims[DIM_ERROR], error != 0 ? LQ_STR("true") : LQ_STR("false"), true, &dl);
+            for (uint32_t d = DIM_ERROR + 1; d < st->schema.n_dims; d++) {
+                ids[d] = VALUE_OVERFLOW;
+            }
+            l.overflow_series[error] = stream_series(st, ids);
+        }
+    }
+    struct fold_series fs = {st->series_error, MARGINALS_MAX, st->series_marginals};
+    struct fold_sink sink = {f, take_fragment, take_heavy};
+    uint64_t overflowed = 0;
+    fold(&o, &fs, &l, &sink, &overflowed);
+    f->overflow_cells += overflowed;
+}
+
+/* ---- dictionaries and tables ---- */
+
+static void put_dicts(struct flush *f, struct stream *st)
+{
+    for (uint32_t d = 0; d < st->schema.n_dims; d++) {
+        struct dict *x = &st->dims[d];
+        for (uint32_t c = 0; c * DICT_CHUNK < x->n; c++) {
+            if (x->dirty[c] != 0) {
+                struct key_buf k = {{0}, 0};
+                size_t at = f->bytes.n;
+                key_u16(&k, st->id);
+                key_u8(&k, (uint8_t)d);
+                key_u32(&k, c);
+                dict_encode_chunk(x, c, &f->bytes);
+                add_put(f, DB_DICT, true, &k, at);
+            }
+        }
+    }
+}
+
+static void put_table(struct flush *f, struct stream *st, enum engine_db db, uint32_t saved, uint32_t n,
+                      void (*encode)(const struct stream *, uint32_t, struct lq_buf *))
+{
+    for (uint32_t c = saved / SERIES_CHUNK; saved < n && c * SERIES_CHUNK < n; c++) {
+        struct key_buf k = {{0}, 0};
+        size_t at = f->bytes.n;
+        key_u16(&k, st->id);
+        key_u32(&k, c);
+        encode(st, c, &f->bytes);
+        add_put(f, db, true, &k, at);
+    }
+}
+
+static void put_stream(struct flush *f, struct stream *st)
+{
+    struct key_buf k = {{0}, 0};
+    size_t at;
+    put_dicts(f, st);
+    put_table(f, st, DB_SERIES, st->series_saved, st->n_series, stream_encode_series);
+    put_table(f, st, DB_MARGINAL, st->marginals_saved, st->n_marginals, stream_encode_marginals);
+    at = f->bytes.n;
+    key_u8(&k, 's');
+    key_u16(&k, st->id);
+    stream_encode(st, &f->bytes);
+    add_put(f, DB_META, true, &k, at);
+}
+
+/* ---- examples ---- */
+
+static void put_example(struct flush *f, const struct example_slot *x)
+{
+    struct key_buf k = {{0}, 0};
+    lq_str old;
+    uint64_t head[2] = {(uint64_t)x->time_us, x->hash}, stored[2];
+    key_u16(&k, f->st->id);
+    key_u8(&k, (uint8_t)x->dim);
+    key_u32(&k, x->value);
+    key_u8(&k, x->day != INT64_MIN);
+    key_i64(&k, x->day);
+    enum lq_err err = engine_get_sealed(f->txn, DB_EXAMPLE, key_str(&k), &old, f->e);
+    if (err == LQ_OK && old.n >= sizeof stored) {
+        memcpy(stored, old.p, sizeof stored);
+        if ((int64_t)stored[0] < x->time_us || ((int64_t)stored[0] == x->time_us && stored[1] <= x->hash)) {
+            return;
+        }
+    } else if (err != LQ_OK && err != LQ_ENOENT) {
+        f->err = err;
+        return;
+    }
+    lq_buf_clear(&f->bytes);
+    lq_buf_add(&f->bytes, head, sizeof head);
+    lq_buf_add(&f->bytes, x->text, x->text_len);
+    err = engine_put_sealed(f->txn, DB_EXAMPLE, key_str(&k), (lq_str){f->bytes.p, f->bytes.n}, f->e);
+    f->err = f->err == LQ_OK ? err : f->err;
+}
+
+/* ---- counters and checkpoints ---- */
+
+static void add_counter(struct flush *f, const char *name, uint64_t n)
+{
+    struct key_buf k = {{0}, 0};
+    lq_str old;
+    uint64_t sum = 0;
+    if (n == 0 || f->err != LQ_OK) {
+        return;
+    }
+    key_u8(&k, 'c');
+    size_t len = strlen(name) < sizeof k.p - 1 ? strlen(name) : sizeof k.p - 1;
+    memcpy(k.p + 1, name, len);
+    k.n += len;
+    enum lq_err err = engine_get_sealed(f->txn, DB_META, key_str(&k), &old, f->e);
+    if (err == LQ_OK && old.n == sizeof sum) {
+        memcpy(&sum, old.p, sizeof sum);
+    }
+    if (err == LQ_OK || err == LQ_ENOENT) {
+        sum += n;
+        err = engine_put_sealed(f->txn, DB_META, key_str(&k), (lq_str){(const char *)&sum, sizeof sum}, f->e);
+    }
+    f->err = err;
+}
+
+static void put_checkpoints(struct flush *f, const struct checkpoint *cp, size_t n)
+{
+    for (size_t i = 0; i < n && f->err == LQ_OK; i++) {
+        lq_buf_clear(&f->bytes);
+        checkpoint_encode(&cp[i], &f->bytes);
+        f->err = engine_put_sealed(f->txn, DB_CHECKPOINT, cp[i].key, (lq_str){f->bytes.p, f->bytes.n}, f->e);
+    }
+}
+
+static void put_pending(struct flush *f)
+{
+    for (size_t i = 0; i < f->n_puts && f->err == LQ_OK; i++) {
+        const struct pending *p = &f->puts[i];
+        lq_str value = {f->bytes.p + p->at, p->n};
+        f->err = p->sealed ? engine_put_sealed(f->txn, p->db, key_str(&p->key), value, f->e)
+                           : engine_put(f->txn, p->db, key_str(&p->key), value, f->e);
+    }
+    f->n_puts = 0;
+    lq_buf_clear(&f->bytes);
+}
+
+/* ---- one stream ---- */
+
+struct stream_backup { /* what the flush changes in memory before it knows that it succeeds */
+    struct value_stats *stats[DIM_MAX];
+    uint32_t n[DIM_MAX], on_probation[DIM_MAX];
+    int64_t first_us, last_us, high_water_us;
+    uint64_t lines, errors;
+};
+
+static void backup(const struct stream *st, struct stream_backup *b)
+{
+    memset(b, 0, sizeof *b);
+    for (uint32_t d = 0; d < st->schema.n_dims; d++) {
+        b->n[d] = st->dims[d].n;
+        b->on_probation[d] = st->dims[d].on_probation;
+        b->stats[d] = lq_realloc(NULL, (b->n[d] + 1) * sizeof *b->stats[d]);
+        memcpy(b->stats[d], st->dims[d].stats, b->n[d] * sizeof *b->stats[d]);
+    }
+    b->first_us = st->first_us;
+    b->last_us = st->last_us;
+    b->high_water_us = st->high_water_us;
+    b->lines = st->lines;
+    b->errors = st->errors;
+}
+
+/* Undo (when !ok), or mark as saved; frees the backup. */
+static void settle(struct stream *st, struct stream_backup *b, bool ok)
+{
+    for (uint32_t d = 0; d < st->schema.n_dims; d++) {
+        struct dict *x = &st->dims[d];
+        if (!ok && b->stats[d] != NULL) {
+            memcpy(x->stats, b->stats[d], b->n[d] * sizeof *x->stats);
+            x->on_probation = b->on_probation[d];
+        } else if (ok) {
+            memset(x->dirty, 0, x->n / DICT_CHUNK + 1 < x->cap_dirty ? x->n / DICT_CHUNK + 1 : x->cap_dirty);
+            x->saved = x->n;
+        }
+        free(b->stats[d]);
+    }
+    if (ok) {
+        st->series_saved = st->n_series;
+        st->marginals_saved = st->n_marginals;
+        st->dirty = false;
+    } else {
+        st->first_us = b->first_us;
+        st->last_us = b->last_us;
+        st->high_water_us = b->high_water_us;
+        st->lines = b->lines;
+        st->errors = b->errors;
+    }
+}
+
+static void merge_window_stats(struct stream *st, const struct window_stream *ws, uint64_t observed)
+{
+    for (uint32_t d = 0; d < st->schema.n_dims; d++) {
+        const struct window_dim *x = &ws->dims[d];
+        for (uint32_t i = 0; i < x->n; i++) {
+            if (x->stats[i].count > 0) {
+                dict_merge_stats(&st->dims[d], i, &x->stats[i]);
+            }
+        }
+    }
+    st->first_us = ws->first_us < st->first_us ? ws->first_us : st->first_us;
+    st->last_us = ws->last_us > st->last_us ? ws->last_us : st->last_us;
+    st->high_water_us = st->last_us;
+    st->lines += observed;
+    st->errors += ws->errors;
+}
+
+static void flush_stream(struct flush *f, struct window *const *w, size_t n_windows)
+{
+    struct window_stream *first = NULL;
+    struct stream *st = f->st;
+    uint64_t observed = 0;
+    for (size_t i = 0; i < n_windows; i++) {
+        struct window_stream *ws = w[i]->streams[st->id];
+        if (ws == NULL) {
+            continue;
+        }
+        if (first == NULL) {
+            first = ws;
+        } else {
+            window_stream_absorb(first, ws);
+            ws->n = 0;
+        }
+    }
+    for (size_t i = 0; i < n_windows; i++) {
+        if (w[i]->streams[st->id] != NULL) {
+            merge_window_stats(st, w[i]->streams[st->id], 0);
+        }
+    }
+    observed = first != NULL ? first->n : 0;
+    st->lines += observed;
+    if (observed > 0) {
+        f->ws = first;
+        int64_t hw = st->high_water_us > f->s->expected_us ? st->high_water_us : f->s->expected_us;
+        fold_stream(f, hw);
+    }
+    put_stream(f, st);
+    put_pending(f);
+    for (size_t i = 0; i < n_windows && f->err == LQ_OK; i++) {
+        const struct window_stream *ws = w[i]->streams[st->id];
+        for (size_t k = 0; ws != NULL && k < ws->n_examples && f->err == LQ_OK; k++) {
+            put_example(f, &ws->examples[k]);
+        }
+        lq_buf_clear(&f->bytes);
+    }
+}
+
+static bool touched(const struct stream *st, struct window *const *w, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (w[i]->streams[st->id] != NULL && (w[i]->streams[st->id]->n > 0 || w[i]->streams[st->id]->last_us != INT64_MIN)) {
+            return true;
+        }
+    }
+    return st->dirty;
+}
+
+static void put_counters(struct flush *f, struct window *const *w, size_t n_windows, const struct counter_delta *c, size_t n)
+{
+    uint64_t future = 0, values = 0;
+    for (size_t i = 0; i < n_windows; i++) {
+        future += w[i]->future;
+        values += w[i]->overflow_values;
+    }
+    for (size_t i = 0; i < n; i++) {
+        add_counter(f, c[i].name, c[i].n);
+    }
+    add_counter(f, "future_time", future);
+    add_counter(f, "overflow_values", values);
+    add_counter(f, "overflow_series", f->s->overflow_series);
+    add_counter(f, "overflow_cells", f->overflow_cells);
+    add_counter(f, "before_reach", f->before_reach);
+}
+
+enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windows, const struct checkpoint *cp, size_t n_cp,
+                        const struct counter_delta *counters, size_t n_counters, unsigned n_threads, struct lq_error *e)
+{
+    struct flush f = {.s = s, .flush_no = s->flush_no + 1, .e = e};
+    struct stream_backup *backups = lq_alloc(STREAM_MAX * sizeof *backups);
+    bool taken[STREAM_MAX] = {false};
+    (void)n_threads;
+    pthread_mutex_lock(&s->lock);
+    f.err = engine_begin(s->engine, true, &f.txn, e);
+    for (uint32_t i = 0; i < s->n_streams && f.err == LQ_OK; i++) {
+        f.st = s->streams[i];
+        if (touched(f.st, w, n_windows)) {
+            backup(f.st, &backups[i]);
+            taken[i] = true;
+            flush_stream(&f, w, n_windows);
+        }
+    }
+    if (f.err == LQ_OK) {
+        put_counters(&f, w, n_windows, counters, n_counters);
+    }
+    put_checkpoints(&f, cp, n_cp);
+    if (f.err == LQ_OK) {
+        lq_str no = {(const char *)&f.flush_no, sizeof f.flush_no};
+        f.err = engine_put_sealed(f.txn, DB_META, LQ_STR("flush"), no, e);
+    }
+    if (f.err == LQ_OK) {
+        f.err = engine_commit(&f.txn, e);
+    } else {
+        engine_abort(&f.txn);
+    }
+    for (uint32_t i = 0; i < s->n_streams; i++) {
+        if (taken[i]) {
+            settle(s->streams[i], &backups[i], f.err == LQ_OK);
+        }
+    }
+    if (f.err == LQ_OK) {
+        s->flush_no = f.flush_no;
+        s->overflow_series = 0;
+        for (size_t i = 0; i < n_windows; i++) {
+            window_clear(w[i]);
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    lq_buf_fini(&f.bytes);
+    free(f.puts);
+    free(backups);
+    return f.err;
+}

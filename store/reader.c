@@ -1,0 +1,310 @@
+/*
+ * reader.c - snapshots: streams, dictionaries and series on demand (reader.h)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "store/reader_int.h"
+
+#include <stdlib.h>
+
+enum lq_err snapshot_open(struct store *s, struct snapshot **out, struct lq_error *e)
+{
+    struct snapshot *n = lq_alloc(sizeof *n);
+    lq_str v;
+    n->store = s;
+    enum lq_err err = engine_begin(s->engine, false, &n->txn, e);
+    for (uint32_t i = 0; i < STREAM_MAX && err == LQ_OK; i++) {
+        struct key_buf k = {{0}, 0};
+        key_u8(&k, 's');
+        key_u16(&k, i);
+        err = engine_get_sealed(n->txn, DB_META, key_str(&k), &v, e);
+        if (err != LQ_OK) {
+            break;
+        }
+        struct stream *st = n->streams[n->n_streams++] = stream_new(s, i, LQ_STR(""));
+        if (stream_decode(st, v) != LQ_OK) {
+            err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: the record of stream %u", s->dir, i);
+        }
+    }
+    if (err != LQ_OK && err != LQ_ENOENT) {
+        snapshot_close(&n);
+        return err;
+    }
+    for (uint32_t i = 0; i < n->n_streams; i++) {
+        struct stream *st = n->streams[i];
+        struct stream_info *x = &n->info[i];
+        *x = (struct stream_info){.id = i, .schema = &st->schema, .first_us = st->first_us, .last_us = st->last_us,
+                                  .high_water_us = st->high_water_us, .lines = st->lines, .errors = st->errors};
+        for (int t = 0; t < TIERS; t++) {
+            x->tier_from_s[t] = snapshot__oldest(n, i, t);
+        }
+    }
+    *out = n;
+    return LQ_OK;
+}
+
+void snapshot_close(struct snapshot **sp)
+{
+    struct snapshot *s = *sp;
+    if (s == NULL) {
+        return;
+    }
+    engine_abort(&s->txn);
+    for (uint32_t i = 0; i < s->n_streams; i++) {
+        stream_free(&s->streams[i]);
+    }
+    free(s);
+    *sp = NULL;
+}
+
+int64_t snapshot__oldest(struct snapshot *s, uint32_t stream, int tier)
+{
+    struct engine_cursor *c = NULL;
+    struct key_buf k;
+    lq_str key, value;
+    int64_t from = INT64_MAX;
+    data_key(&k, tier, stream, SECTION_TOTALS, tier_from(tier, s->streams[stream]->high_water_us), 0);
+    if (engine_cursor_open(s->txn, DB_DATA, &c, NULL) == LQ_OK && engine_seek(c, key_str(&k), &key, &value, NULL) == LQ_OK &&
+        key.n == DATA_KEY_BYTES && memcmp(key.p, k.p, 4) == 0) {
+        from = key_get_i64((const uint8_t *)key.p + 4);
+    }
+    engine_cursor_close(&c);
+    return from;
+}
+
+uint32_t snapshot_streams(const struct snapshot *s)
+{
+    return s->n_streams;
+}
+
+const struct stream_info *snapshot_stream(const struct snapshot *s, uint32_t i)
+{
+    return i < s->n_streams ? &s->info[i] : NULL;
+}
+
+const struct stream_info *snapshot_stream_named(const struct snapshot *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->n_streams; i++) {
+        if (strcmp(s->info[i].schema->name, name) == 0) {
+            return &s->info[i];
+        }
+    }
+    return NULL;
+}
+
+/* A damaged dictionary reads as empty here; scans and `lq debug verify` report it. */
+static struct dict *dict_of(struct snapshot *s, uint32_t stream, uint32_t dim)
+{
+    struct stream *st = s->streams[stream];
+    if (stream_load_dict(st, dim, s->txn, &s->trouble) != LQ_OK && st->dims[dim].n == 0) {
+        dict_init(&st->dims[dim]);
+    }
+    return &st->dims[dim];
+}
+
+uint32_t snapshot_values(struct snapshot *s, uint32_t stream, uint32_t dim)
+{
+    return dict_of(s, stream, dim)->n;
+}
+
+const struct value_info *snapshot_value(struct snapshot *s, uint32_t stream, uint32_t dim, uint32_t value)
+{
+    const struct dict *d = dict_of(s, stream, dim);
+    if (value >= d->n) {
+        value = VALUE_ABSENT;
+    }
+    s->value = (struct value_info){{d->text[value], d->text_len[value]}, d->stats[value].first_us, d->stats[value].last_us, d->stats[value].count};
+    return &s->value;
+}
+
+uint32_t snapshot_value_id(struct snapshot *s, uint32_t stream, uint32_t dim, lq_str text)
+{
+    return lq_map_get(&dict_of(s, stream, dim)->ids, text);
+}
+
+static void need_series(struct snapshot *s, uint32_t stream)
+{
+    struct stream *st = s->streams[stream];
+    if (st->n_series == 0 && stream_load_series(st, s->txn, &s->trouble) != LQ_OK) {
+        st->n_series = 0;
+    }
+    s->info[stream].n_series = st->n_series;
+}
+
+uint32_t snapshot_n_series(struct snapshot *s, uint32_t stream)
+{
+    need_series(s, stream);
+    return s->streams[stream]->n_series;
+}
+
+const uint32_t *snapshot_series(struct snapshot *s, uint32_t stream, uint32_t series)
+{
+    need_series(s, stream);
+    LQ_ASSERT(series < s->streams[stream]->n_series);
+    return s->streams[stream]->series + (size_t)series * DIM_MAX;
+}
+
+uint32_t snapshot_marginals(struct snapshot *s, uint32_t stream)
+{
+    if (stream_load_marginals(s->streams[stream], s->txn, &s->trouble) != LQ_OK) {
+        return 0;
+    }
+    return s->streams[stream]->n_marginals;
+}
+
+struct marginal_info snapshot_marginal(struct snapshot *s, uint32_t stream, uint32_t marginal)
+{
+    LQ_ASSERT(marginal < snapshot_marginals(s, stream));
+    return s->streams[stream]->marginals[marginal];
+}
+
+/* ---- small records ---- */
+
+enum lq_err snapshot_heavy(struct snapshot *s, uint32_t stream, uint32_t identity, bool error, int64_t from_s, int64_t to_s,
+                           struct heavy *out, struct lq_error *e)
+{
+    struct engine_cursor *c = NULL;
+    struct key_buf k;
+    lq_str key, value;
+    memset(out, 0, sizeof *out);
+    int64_t start = from_s - ((from_s % 3600) + 3600) % 3600;
+    data_key(&k, TIER_1H, stream, SECTION_HEAVY, start, 0);
+    enum lq_err err = engine_cursor_open(s->txn, DB_DATA, &c, e);
+    for (err = err == LQ_OK ? engine_seek(c, key_str(&k), &key, &value, e) : err; err == LQ_OK; err = engine_next(c, &key, &value, e)) {
+        struct heavy one, both;
+        const uint8_t *p = (const uint8_t *)key.p;
+        if (memcmp(p, k.p, 4) != 0 || key_get_i64(p + 4) >= to_s) {
+            break;
+        }
+        if (key_get_u32(p + 12) != (identity << 1 | error)) {
+            continue;
+        }
+        if (heavy_decode(value.p, value.n, &one) != LQ_OK) {
+            err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: heaviest identities", s->store->dir);
+            break;
+        }
+        heavy_merge(out, &one, &both);
+        heavy_fini(out);
+        heavy_fini(&one);
+        *out = both;
+    }
+    engine_cursor_close(&c);
+    return err == LQ_ENOENT ? LQ_OK : err;
+}
+
+static enum lq_err each_example(struct snapshot *s, const struct key_buf *prefix, int64_t from_s, int64_t to_s, example_each_fn *fn,
+                                void *ctx, struct lq_error *e)
+{
+    struct engine_cursor *c = NULL;
+    lq_str key, value;
+    enum lq_err err = engine_cursor_open(s->txn, DB_EXAMPLE, &c, e);
+    for (err = err == LQ_OK ? engine_seek(c, key_str(prefix), &key, &value, e) : err; err == LQ_OK; err = engine_next(c, &key, &value, e)) {
+        const uint8_t *p = (const uint8_t *)key.p;
+        if (key.n < prefix->n || memcmp(p, prefix->p, prefix->n) != 0) {
+            break;
+        }
+        if (!engine_unseal(&value) || value.n < 16) {
+            err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: an example line", s->store->dir);
+            break;
+        }
+        int64_t t;
+        memcpy(&t, value.p, sizeof t);
+        struct example x = {t, {value.p + 16, value.n - 16}, key_get_u16(p), p[2], key_get_u32(p + 3), p[7] != 0};
+        if (t >= from_s * US && t < to_s * US && !fn(ctx, &x)) {
+            break;
+        }
+    }
+    engine_cursor_close(&c);
+    return err == LQ_ENOENT ? LQ_OK : err;
+}
+
+enum lq_err snapshot_examples(struct snapshot *s, uint32_t stream, uint32_t dim, uint32_t value, int64_t from_s, int64_t to_s,
+                              example_each_fn *fn, void *ctx, struct lq_error *e)
+{
+    struct key_buf k = {{0}, 0};
+    key_u16(&k, stream);
+    if (dim != UINT32_MAX) {
+        key_u8(&k, (uint8_t)dim);
+        if (value != UINT32_MAX) {
+            key_u32(&k, value);
+        }
+    }
+    from_s = from_s < -(1LL << 40) ? -(1LL << 40) : from_s;
+    to_s = to_s > 1LL << 40 ? 1LL << 40 : to_s;
+    return each_example(s, &k, from_s, to_s, fn, ctx, e);
+}
+
+enum lq_err snapshot_markers(struct snapshot *s, int64_t from_us, int64_t to_us, marker_each_fn *fn, void *ctx, struct lq_error *e)
+{
+    struct engine_cursor *c = NULL;
+    struct key_buf k = {{0}, 0};
+    lq_str key, value;
+    key_i64(&k, from_us);
+    enum lq_err err = engine_cursor_open(s->txn, DB_MARKER, &c, e);
+    for (err = err == LQ_OK ? engine_seek(c, key_str(&k), &key, &value, e) : err; err == LQ_OK; err = engine_next(c, &key, &value, e)) {
+        struct marker m = {.time_us = key_get_i64((const uint8_t *)key.p)};
+        lq_str *fields[] = {&m.kind, &m.name, &m.host, &m.service, &m.text};
+        bool ok = engine_unseal(&value);
+        const uint8_t *p = (const uint8_t *)value.p, *end = p + value.n;
+        for (unsigned i = 0; ok && i < 5; i++) {
+            uint64_t n;
+            ok = lq_varint_get(&p, end, &n) && n <= (uint64_t)(end - p);
+            if (ok) {
+                *fields[i] = (lq_str){(const char *)p, n};
+                p += n;
+            }
+        }
+        if (!ok) {
+            err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: a marker", s->store->dir);
+            break;
+        }
+        if (m.time_us >= to_us || !fn(ctx, &m)) {
+            break;
+        }
+    }
+    engine_cursor_close(&c);
+    return err == LQ_ENOENT ? LQ_OK : err;
+}
+
+enum lq_err snapshot_counters(struct snapshot *s, counter_each_fn *fn, void *ctx, struct lq_error *e)
+{
+    struct engine_cursor *c = NULL;
+    lq_str key, value;
+    enum lq_err err = engine_cursor_open(s->txn, DB_META, &c, e);
+    for (err = err == LQ_OK ? engine_seek(c, LQ_STR("c"), &key, &value, e) : err; err == LQ_OK; err = engine_next(c, &key, &value, e)) {
+        uint64_t n;
+        if (key.n < 2 || key.p[0] != 'c') {
+            break;
+        }
+        if (!engine_unseal(&value) || value.n != sizeof n) {
+            err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: a counter", s->store->dir);
+            break;
+        }
+        memcpy(&n, value.p, sizeof n);
+        if (!fn(ctx, (lq_str){key.p + 1, key.n - 1}, n)) {
+            break;
+        }
+    }
+    engine_cursor_close(&c);
+    return err == LQ_ENOENT ? LQ_OK : err;
+}
+
+struct one_counter {
+    const char *name;
+    uint64_t n;
+};
+
+static bool match_counter(void *ctx, lq_str name, uint64_t n)
+{
+    struct one_counter *x = ctx;
+    if (lq_str_is(name, x->name)) {
+        x->n = n;
+    }
+    return true;
+}
+
+uint64_t snapshot_counter(struct snapshot *s, const char *name)
+{
+    struct one_counter x = {name, 0};
+    return snapshot_counters(s, match_counter, &x, NULL) == LQ_OK ? x.n : 0;
+}

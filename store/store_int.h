@@ -1,0 +1,217 @@
+/*
+ * store_int.h - the insides that the files of store/ share; never included elsewhere
+ *
+ * Keys (big-endian integers, so that byte order is logical order):
+ *
+ *      meta        "version" "flush" "created" | 's' stream u16 -> stream | 'c' name -> counter
+ *      dict        stream u16, dimension u8, chunk u32      -> DICT_CHUNK values: text, first, last, count, flags
+ *      series      stream u16, chunk u32                    -> SERIES_CHUNK series: value ids of each dimension
+ *      marginal    stream u16, chunk u32                    -> SERIES_CHUNK marginals: dimension, value, error
+ *      data        tier u8, stream u16, section u8, period start (sign flipped) u64, flush number u32 -> fragment
+ *                  section HEAVY: hour start for the period, identity << 1 | error for the flush number -> heavy summary
+ *      example     stream u16, dimension u8, value u32, error u8, day (sign flipped) u64 -> time, hash, text
+ *      checkpoint  source key -> checkpoint                 marker  time (sign flipped) u64, number u32 -> marker
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LQ_STORE_INT_H
+#define LQ_STORE_INT_H
+
+#include <pthread.h>
+
+#include "store/engine.h"
+#include "store/fold.h"
+#include "store/reader.h"
+#include "store/window.h"
+
+enum {
+    DICT_CHUNK = 64,
+    SERIES_CHUNK = 1024,
+    DATA_KEY_BYTES = 16,
+    EXAMPLE_BYTES_MAX = 512,
+    DAY_S = 86400,
+    MARGINALS_MAX = DIM_MAX + 1, /* per series: the total and each sketch_by dimension */
+    MARGINAL_TOTAL = UINT32_MAX,
+};
+#define US 1000000LL
+
+enum { VALUE_SUCCEEDED = 1 /* seen in a successful record: counts fully, else on probation */ };
+
+struct value_stats {
+    int64_t first_us, last_us;
+    uint64_t count;
+    uint8_t flags;
+};
+
+struct dict { /* values of one dimension, by id */
+    struct lq_map ids;
+    const char **text;
+    uint32_t *text_len;
+    struct value_stats *stats;
+    size_t cap_text, cap_len, cap_stats;
+    uint32_t n, saved;    /* values; values that are in LMDB */
+    uint32_t live, on_probation;
+    uint8_t *dirty;       /* per chunk */
+    size_t cap_dirty;
+};
+
+struct stream {
+    struct store *store;
+    uint32_t id;
+    struct stream_schema schema; /* strings in names */
+    struct lq_arena names;
+    struct dict dims[DIM_MAX];
+    /* series */
+    struct lq_map series_ids;
+    uint32_t *series; /* n_series * DIM_MAX value ids */
+    size_t cap_series;
+    uint32_t n_series, series_saved;
+    uint8_t *series_error;
+    size_t cap_error;
+    uint32_t *series_marginals; /* n_series * MARGINALS_MAX */
+    size_t cap_marginals;
+    /* marginals */
+    struct lq_map marginal_ids;
+    struct marginal_info *marginals;
+    size_t cap_marginal;
+    uint32_t n_marginals, marginals_saved;
+    int64_t first_us, last_us, high_water_us;
+    uint64_t lines, errors;
+    bool dirty;
+};
+
+struct store {
+    char dir[4096];
+    struct store_options o;
+    struct engine *engine;
+    int lock_fd;
+    pthread_mutex_t lock; /* dictionaries, series, streams */
+    struct stream *streams[STREAM_MAX];
+    uint32_t n_streams;
+    struct lq_map stream_ids;
+    uint32_t flush_no;
+    int64_t expected_us;
+    uint64_t overflow_values, overflow_series; /* since the last flush */
+};
+
+struct stream_use {
+    struct stream *stream;
+    struct stream_schema schema; /* the caller's, by value (names are not kept) */
+    uint8_t dim_to[DIM_MAX], measure_to[MEASURE_MAX], identity_to[IDENTITY_MAX];
+};
+
+/* keys.c */
+struct key_buf {
+    uint8_t p[64];
+    size_t n;
+};
+void key_u8(struct key_buf *k, uint8_t v);
+void key_u16(struct key_buf *k, uint32_t v);
+void key_u32(struct key_buf *k, uint32_t v);
+void key_i64(struct key_buf *k, int64_t v); /* sign flipped */
+lq_str key_str(const struct key_buf *k);
+uint32_t key_get_u16(const uint8_t *p);
+uint32_t key_get_u32(const uint8_t *p);
+int64_t key_get_i64(const uint8_t *p);
+void data_key(struct key_buf *k, int tier, uint32_t stream, int section, int64_t period_s, uint32_t number);
+
+/* dict.c: dictionaries, series and marginals of a stream; the caller holds the store's lock */
+struct dict_limits {
+    uint32_t values_max;
+    bool no_probation;
+    int64_t recycle_before_us; /* live values last used before may give up their slot */
+};
+void dict_init(struct dict *d);
+void dict_fini(struct dict *d);
+/* Id of a value; a new one is admitted if the caps allow, else VALUE_OVERFLOW. */
+uint32_t dict_intern(struct dict *d, lq_str text, bool success, const struct dict_limits *l);
+void dict_merge_stats(struct dict *d, uint32_t id, const struct value_stats *s);
+void dict_encode_chunk(const struct dict *d, uint32_t chunk, struct lq_buf *out);
+LQ_MUST enum lq_err dict_decode_chunk(struct dict *d, lq_str bytes);
+/* Series of value ids (n = DIM_MAX). The overflow series when the cap is reached. */
+uint32_t stream_series(struct stream *st, const uint32_t ids[DIM_MAX]);
+void stream_add_series(struct stream *st, const uint32_t ids[DIM_MAX]);
+void stream_add_marginal(struct stream *st, struct marginal_info m);
+void stream_encode_series(const struct stream *st, uint32_t chunk, struct lq_buf *out);
+LQ_MUST enum lq_err stream_decode_series(struct stream *st, lq_str bytes);
+void stream_encode_marginals(const struct stream *st, uint32_t chunk, struct lq_buf *out);
+LQ_MUST enum lq_err stream_decode_marginals(struct stream *st, lq_str bytes);
+
+/* stream.c */
+struct stream *stream_new(struct store *s, uint32_t id, lq_str name);
+void stream_free(struct stream **st);
+void stream_encode(const struct stream *st, struct lq_buf *out);
+LQ_MUST enum lq_err stream_decode(struct stream *st, lq_str bytes);
+/* Everything of all streams (write side), or the meta record only (read side: the rest on demand). */
+LQ_MUST enum lq_err stream_load(struct stream *st, struct engine_txn *t, struct lq_error *e);
+LQ_MUST enum lq_err stream_load_dict(struct stream *st, uint32_t dim, struct engine_txn *t, struct lq_error *e);
+LQ_MUST enum lq_err stream_load_series(struct stream *st, struct engine_txn *t, struct lq_error *e);
+LQ_MUST enum lq_err stream_load_marginals(struct stream *st, struct engine_txn *t, struct lq_error *e);
+/* First second of a tier's reach, at a period's start, for a high-water mark. */
+int64_t tier_from(int tier, int64_t high_water_us);
+
+/* window.c: what flush takes from a window */
+struct example_slot {
+    int64_t time_us;
+    uint64_t hash;
+    uint32_t dim, value;
+    int64_t day; /* INT64_MIN: the first line ever */
+    uint32_t text_len;
+    char text[EXAMPLE_BYTES_MAX];
+};
+struct window_dim {
+    struct lq_map cache; /* text -> id; values admitted in this process */
+    struct value_stats *stats; /* by id, count 0 = untouched */
+    size_t cap;
+    uint32_t n; /* ids 0..n-1 may be touched */
+    char last[64];
+    uint32_t last_len, last_id;
+    bool last_success;
+    int64_t *first_example, *error_day; /* by id: time of the kept first example; day of the kept error example */
+    int64_t *error_time;
+    uint32_t *first_slot, *error_slot;
+    size_t cap_ex;
+};
+struct window_identity {
+    struct lq_map ids;
+    lq_str *names; /* by local id, 0 unused */
+    uint64_t *hashes;
+    size_t cap_names, cap_hashes;
+    uint32_t n;
+};
+struct window_stream {
+    struct stream *stream;
+    struct window_dim dims[DIM_MAX];
+    struct lq_map series_cache;
+    uint32_t last_ids[DIM_MAX], last_series;
+    bool has_last;
+    struct window_identity identities[IDENTITY_MAX];
+    /* observations */
+    uint32_t n;
+    size_t cap;
+    uint32_t *series;
+    int64_t *time_s;
+    int64_t *measures[MEASURE_MAX];
+    uint8_t *measure_set;
+    uint32_t *identity[IDENTITY_MAX];
+    uint32_t n_measures, n_identities;
+    int64_t first_us, last_us;
+    uint64_t errors;
+    struct example_slot *examples;
+    size_t n_examples, cap_examples;
+};
+struct window {
+    struct store *store;
+    struct window_stream *streams[STREAM_MAX];
+    uint32_t observations;
+    uint64_t future, overflow_values, overflow_series;
+    int64_t limit_us; /* later records are filed under it */
+};
+void window_stream_reset(struct window_stream *ws);
+/* Append the observations of `from` (same stream) to `to`, translating local identity ids. */
+void window_stream_absorb(struct window_stream *to, struct window_stream *from);
+
+/* checkpoint.c */
+void checkpoint_encode(const struct checkpoint *c, struct lq_buf *out);
+
+#endif

@@ -1,0 +1,390 @@
+/*
+ * window.c - one thread's open observations (window.h)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "store/window.h"
+
+#include <stdlib.h>
+
+#include "schema/derive.h"
+#include "schema/timefmt.h"
+#include "store/store_int.h"
+
+enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400 };
+
+enum lq_err window_new(struct store *s, struct window **out, struct lq_error *e)
+{
+    if (!s->o.write) {
+        return lq_error_set(e, LQ_EINVAL, "store %s is open for reading", s->dir);
+    }
+    struct window *w = lq_alloc(sizeof *w);
+    w->store = s;
+    w->limit_us = clock_now_us() + FUTURE_S * US;
+    *out = w;
+    return LQ_OK;
+}
+
+static void window_stream_free(struct window_stream *ws)
+{
+    window_stream_reset(ws);
+    for (uint32_t d = 0; d < DIM_MAX; d++) {
+        struct window_dim *x = &ws->dims[d];
+        lq_map_fini(&x->cache);
+        free(x->stats);
+        free(x->first_example);
+        free(x->error_day);
+        free(x->error_time);
+        free(x->first_slot);
+        free(x->error_slot);
+    }
+    for (uint32_t i = 0; i < IDENTITY_MAX; i++) {
+        free(ws->identities[i].names);
+        free(ws->identities[i].hashes);
+        free(ws->identity[i]);
+    }
+    for (uint32_t i = 0; i < MEASURE_MAX; i++) {
+        free(ws->measures[i]);
+    }
+    lq_map_fini(&ws->series_cache);
+    free(ws->series);
+    free(ws->time_s);
+    free(ws->measure_set);
+    free(ws->examples);
+    free(ws);
+}
+
+void window_free(struct window **wp)
+{
+    struct window *w = *wp;
+    if (w == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < STREAM_MAX; i++) {
+        if (w->streams[i] != NULL) {
+            window_stream_free(w->streams[i]);
+        }
+    }
+    free(w);
+    *wp = NULL;
+}
+
+void window_stream_reset(struct window_stream *ws)
+{
+    for (uint32_t d = 0; d < DIM_MAX; d++) {
+        struct window_dim *x = &ws->dims[d];
+        for (uint32_t i = 0; i < x->n; i++) {
+            x->stats[i] = (struct value_stats){INT64_MAX, INT64_MIN, 0, 0};
+            x->first_example[i] = INT64_MAX;
+            x->error_day[i] = INT64_MIN;
+        }
+        x->n = 0;
+        x->last_len = UINT32_MAX;
+    }
+    for (uint32_t i = 0; i < IDENTITY_MAX; i++) {
+        lq_map_fini(&ws->identities[i].ids);
+        ws->identities[i].n = 1;
+    }
+    ws->n = 0;
+    ws->n_examples = 0;
+    ws->errors = 0;
+    ws->first_us = INT64_MAX;
+    ws->last_us = INT64_MIN;
+}
+
+void window_clear(struct window *w)
+{
+    for (uint32_t i = 0; i < STREAM_MAX; i++) {
+        if (w->streams[i] != NULL) {
+            window_stream_reset(w->streams[i]);
+        }
+    }
+    w->observations = 0;
+    w->future = w->overflow_values = w->overflow_series = 0;
+    w->limit_us = clock_now_us() + FUTURE_S * US;
+}
+
+static struct window_stream *window_stream_of(struct window *w, struct stream *st)
+{
+    struct window_stream *ws = w->streams[st->id];
+    if (ws == NULL) {
+        ws = w->streams[st->id] = lq_alloc(sizeof *ws);
+        ws->stream = st;
+        window_stream_reset(ws);
+    }
+    return ws;
+}
+
+/* Room for value id in the arrays of a dimension. */
+static void touch(struct window_dim *x, uint32_t id)
+{
+    if (id >= x->cap) {
+        size_t cap = x->cap > 0 ? x->cap : 16;
+        while (cap <= id) {
+            cap *= 2;
+        }
+        x->stats = lq_realloc(x->stats, cap * sizeof *x->stats);
+        x->first_example = lq_realloc(x->first_example, cap * sizeof *x->first_example);
+        x->error_day = lq_realloc(x->error_day, cap * sizeof *x->error_day);
+        x->error_time = lq_realloc(x->error_time, cap * sizeof *x->error_time);
+        x->first_slot = lq_realloc(x->first_slot, cap * sizeof *x->first_slot);
+        x->error_slot = lq_realloc(x->error_slot, cap * sizeof *x->error_slot);
+        x->cap = cap;
+    }
+    for (; x->n <= id; x->n++) {
+        x->stats[x->n] = (struct value_stats){INT64_MAX, INT64_MIN, 0, 0};
+        x->first_example[x->n] = INT64_MAX;
+        x->error_day[x->n] = INT64_MIN;
+    }
+}
+
+/* The id of a value: same as last time, this thread's cache, else the store's dictionary. */
+static uint32_t value_id(struct window *w, struct window_stream *ws, uint32_t d, lq_str text, const struct record *r)
+{
+    struct window_dim *x = &ws->dims[d];
+    if (text.n == 0) {
+        return VALUE_ABSENT;
+    }
+    if (text.n == x->last_len && memcmp(text.p, x->last, text.n) == 0) {
+        return x->last_id;
+    }
+    uint64_t hash = lq_hash(text.p, text.n, 0);
+    uint32_t id = lq_map_get_hashed(&x->cache, text, hash);
+    if (id == LQ_MAP_NONE) {
+        struct stream *st = ws->stream;
+        struct dict_limits l = {w->store->o.dim_values_max, (st->schema.no_cap_probation >> d & 1) != 0, r->time_us - RECYCLE_AFTER_S * US};
+        pthread_mutex_lock(&w->store->lock);
+        id = dict_intern(&st->dims[d], text, r->success, &l);
+        pthread_mutex_unlock(&w->store->lock);
+        if (id == VALUE_OVERFLOW) {
+            w->overflow_values++;
+            return id;
+        }
+        lq_map_add(&x->cache, text, hash, id);
+    }
+    if (text.n <= sizeof x->last) {
+        memcpy(x->last, text.p, text.n);
+        x->last_len = (uint32_t)text.n;
+        x->last_id = id;
+    }
+    return id;
+}
+
+static uint32_t new_example(struct window_stream *ws)
+{
+    lq_grow(&ws->examples, &ws->cap_examples, ws->n_examples + 1, sizeof *ws->examples);
+    return (uint32_t)ws->n_examples++;
+}
+
+static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, uint32_t id, int64_t day, const struct record *r)
+{
+    struct example_slot *x = &ws->examples[slot];
+    char scratch[EXAMPLE_BYTES_MAX + 16];
+    lq_str text = derive_clean(r->line, scratch, EXAMPLE_BYTES_MAX);
+    x->time_us = r->time_us;
+    x->hash = lq_hash(r->line.p, r->line.n, 0);
+    x->dim = d;
+    x->value = id;
+    x->day = day;
+    x->text_len = (uint32_t)text.n;
+    memcpy(x->text, text.p, text.n);
+}
+
+/* Earlier, or as early with a smaller hash. */
+static bool better(const struct window_stream *ws, uint32_t slot, int64_t time_us, const struct record *r)
+{
+    const struct example_slot *x = &ws->examples[slot];
+    return time_us < x->time_us || lq_hash(r->line.p, r->line.n, 0) < x->hash;
+}
+
+static void examples_of(struct window_stream *ws, uint32_t d, uint32_t id, const struct record *r)
+{
+    struct window_dim *x = &ws->dims[d];
+    if (r->time_us <= x->first_example[id]) {
+        bool fresh = x->first_example[id] == INT64_MAX;
+        if (fresh || better(ws, x->first_slot[id], r->time_us, r)) {
+            if (fresh) {
+                x->first_slot[id] = new_example(ws);
+            }
+            fill_example(ws, x->first_slot[id], d, id, INT64_MIN, r);
+            x->first_example[id] = r->time_us;
+        }
+    }
+    if (!r->error) {
+        return;
+    }
+    int64_t day = tier_period_of(TIER_1H, r->time_us / US);
+    bool same_day = x->error_day[id] == day;
+    if (same_day && (r->time_us > x->error_time[id] || !better(ws, x->error_slot[id], r->time_us, r))) {
+        return;
+    }
+    if (!same_day) {
+        x->error_slot[id] = new_example(ws); /* several of one day are settled at the flush */
+    }
+    fill_example(ws, x->error_slot[id], d, id, day, r);
+    x->error_day[id] = day;
+    x->error_time[id] = r->time_us;
+}
+
+static uint32_t series_of(struct window *w, struct window_stream *ws, const uint32_t ids[DIM_MAX])
+{
+    if (ws->has_last && memcmp(ids, ws->last_ids, sizeof ws->last_ids) == 0) {
+        return ws->last_series;
+    }
+    lq_str key = {(const char *)ids, DIM_MAX * sizeof *ids};
+    uint64_t hash = lq_hash(key.p, key.n, 0);
+    uint32_t series = lq_map_get_hashed(&ws->series_cache, key, hash);
+    if (series == LQ_MAP_NONE) {
+        pthread_mutex_lock(&w->store->lock);
+        series = stream_series(ws->stream, ids);
+        pthread_mutex_unlock(&w->store->lock);
+        if (ws->series_cache.n < SERIES_CACHE_MAX) {
+            lq_map_add(&ws->series_cache, key, hash, series);
+        }
+    }
+    memcpy(ws->last_ids, ids, sizeof ws->last_ids);
+    ws->last_series = series;
+    ws->has_last = true;
+    return series;
+}
+
+static uint32_t local_identity(struct window_identity *x, lq_str name, uint64_t hash)
+{
+    uint32_t id = lq_map_get_hashed(&x->ids, name, hash);
+    if (id == LQ_MAP_NONE) {
+        id = x->n++;
+        lq_grow(&x->names, &x->cap_names, x->n, sizeof *x->names);
+        lq_grow(&x->hashes, &x->cap_hashes, x->n, sizeof *x->hashes);
+        x->names[id] = (lq_str){lq_map_add(&x->ids, name, hash, id), name.n};
+        x->hashes[id] = hash;
+    }
+    return id;
+}
+
+static void grow_log(struct window_stream *ws, uint32_t n_measures, uint32_t n_identities)
+{
+    bool wider = n_measures > ws->n_measures || n_identities > ws->n_identities;
+    if (ws->n < ws->cap && !wider) {
+        return;
+    }
+    size_t cap = ws->n < ws->cap ? ws->cap : ws->cap > 0 ? ws->cap * 2 : 4096;
+    ws->series = lq_realloc(ws->series, cap * sizeof *ws->series);
+    ws->time_s = lq_realloc(ws->time_s, cap * sizeof *ws->time_s);
+    ws->measure_set = lq_realloc(ws->measure_set, cap);
+    for (uint32_t i = 0; i < n_measures; i++) {
+        ws->measures[i] = lq_realloc(ws->measures[i], cap * sizeof *ws->measures[i]);
+    }
+    for (uint32_t i = 0; i < n_identities; i++) {
+        ws->identity[i] = lq_realloc(ws->identity[i], cap * sizeof *ws->identity[i]);
+        if (i >= ws->n_identities) {
+            memset(ws->identity[i], 0, ws->n * sizeof *ws->identity[i]);
+        }
+    }
+    ws->n_measures = n_measures > ws->n_measures ? n_measures : ws->n_measures;
+    ws->n_identities = n_identities > ws->n_identities ? n_identities : ws->n_identities;
+    ws->cap = cap;
+}
+
+static void append_log(struct window_stream *ws, const struct stream_use *u, const struct record *r, uint32_t series)
+{
+    uint32_t i = ws->n;
+    uint8_t set = 0;
+    for (uint32_t m = 0; m < u->schema.n_measures; m++) {
+        if ((r->measure_set >> m & 1) != 0) {
+            ws->measures[u->measure_to[m]][i] = r->measures[m];
+            set |= (uint8_t)(1U << u->measure_to[m]);
+        }
+    }
+    for (uint32_t k = 0; k < ws->n_identities; k++) {
+        ws->identity[k][i] = 0;
+    }
+    for (uint32_t k = 0; k < u->schema.n_identities; k++) {
+        if (r->identities[k].n > 0) {
+            uint32_t to = u->identity_to[k];
+            ws->identity[to][i] = local_identity(&ws->identities[to], r->identities[k], lq_hash(r->identities[k].p, r->identities[k].n, 0));
+        }
+    }
+    int64_t s = r->time_us / US;
+    ws->time_s[i] = r->time_us % US < 0 ? s - 1 : s;
+    ws->series[i] = series;
+    ws->measure_set[i] = set;
+    ws->n++;
+}
+
+void window_observe(struct window *w, struct stream_use *u, const struct record *record)
+{
+    struct window_stream *ws = window_stream_of(w, u->stream);
+    struct record limited;
+    const struct record *r = record;
+    uint32_t ids[DIM_MAX] = {0};
+    if (r->time_us > w->limit_us) {
+        limited = *record;
+        limited.time_us = w->limit_us;
+        r = &limited;
+        w->future++;
+    }
+    for (uint32_t i = 0; i < u->schema.n_dims; i++) {
+        uint32_t d = u->dim_to[i];
+        uint32_t id = ids[d] = value_id(w, ws, d, r->dims[i], r);
+        if (id == VALUE_ABSENT) {
+            continue;
+        }
+        struct window_dim *x = &ws->dims[d];
+        touch(x, id);
+        struct value_stats *s = &x->stats[id];
+        s->first_us = r->time_us < s->first_us ? r->time_us : s->first_us;
+        s->last_us = r->time_us > s->last_us ? r->time_us : s->last_us;
+        s->count++;
+        s->flags |= r->success ? VALUE_SUCCEEDED : 0;
+        if (r->error || r->time_us <= x->first_example[id]) {
+            examples_of(ws, d, id, r);
+        }
+    }
+    ws->first_us = r->time_us < ws->first_us ? r->time_us : ws->first_us;
+    ws->last_us = r->time_us > ws->last_us ? r->time_us : ws->last_us;
+    ws->errors += r->error;
+    grow_log(ws, u->stream->schema.n_measures, u->stream->schema.n_identities);
+    append_log(ws, u, r, series_of(w, ws, ids));
+    w->observations++;
+}
+
+uint32_t window_observations(const struct window *w)
+{
+    return w->observations;
+}
+
+size_t window_bytes(const struct window *w)
+{
+    size_t n = sizeof *w;
+    for (uint32_t i = 0; i < STREAM_MAX; i++) {
+        const struct window_stream *ws = w->streams[i];
+        if (ws == NULL) {
+            continue;
+        }
+        n += sizeof *ws + ws->cap * (13 + 8 * (size_t)ws->n_measures + 4 * (size_t)ws->n_identities);
+        n += ws->cap_examples * sizeof *ws->examples;
+        for (uint32_t k = 0; k < IDENTITY_MAX; k++) {
+            n += ws->identities[k].ids.keys.total + ws->identities[k].ids.mask * sizeof(struct lq_map_slot);
+        }
+    }
+    return n;
+}
+
+void window_stream_absorb(struct window_stream *to, struct window_stream *from)
+{
+    for (uint32_t i = 0; i < from->n; i++) {
+        grow_log(to, from->n_measures, from->n_identities);
+        uint32_t n = to->n++;
+        to->series[n] = from->series[i];
+        to->time_s[n] = from->time_s[i];
+        to->measure_set[n] = from->measure_set[i];
+        for (uint32_t m = 0; m < from->n_measures; m++) {
+            to->measures[m][n] = from->measures[m][i];
+        }
+        for (uint32_t k = 0; k < to->n_identities; k++) {
+            uint32_t local = k < from->n_identities ? from->identity[k][i] : 0;
+            const struct window_identity *x = &from->identities[k];
+            to->identity[k][n] = local == 0 ? 0 : local_identity(&to->identities[k], x->names[local], x->hashes[local]);
+        }
+    }
+}
