@@ -1,0 +1,118 @@
+/*
+ * format_int.h - the inside of a format, shared by the format_*.c files
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LQ_FORMAT_INT_H
+#define LQ_FORMAT_INT_H
+
+#include "schema/derive.h"
+#include "schema/format.h"
+#include "schema/json_scan.h"
+#include "schema/lower.h"
+
+enum { FIELD_MAX = 48, DERIVE_MAX = 24, SAMPLE_MAX = 24, MAP_MAX = 64, SLOT_MAX = FIELD_MAX + DERIVE_MAX, GROUP_MAX = LOWER_GROUPS_MAX };
+
+enum field_role { ROLE_IGNORE, ROLE_DIMENSION, ROLE_MEASURE, ROLE_IDENTITY, ROLE_MESSAGE, ROLE_TIME };
+enum field_type { TYPE_STRING, TYPE_INT, TYPE_FLOAT, TYPE_SECONDS, TYPE_MILLISECONDS, TYPE_MICROSECONDS, TYPE_BYTES };
+
+struct field {
+    const char *name; /* also the group's name or the JSON path */
+    enum field_role role;
+    enum field_type type;
+    uint32_t group; /* PCRE2 group number, or index of the JSON path */
+};
+
+enum derive_kind { DERIVE_ROUTE, DERIVE_STATUS_CLASS, DERIVE_CIDR, DERIVE_MAP, DERIVE_SHAPE, DERIVE_REGEX, DERIVE_ASSET };
+struct derived {
+    const char *name;
+    enum derive_kind kind;
+    uint32_t from;    /* slot */
+    int64_t target;   /* >= 0: writes into this slot where it is empty (the name is also a field's) */
+    struct cidr_map *cidr;
+    struct lq_map values;
+    const char **mapped;
+    const char *fallback; /* map: default; NULL = the value itself */
+    struct lq_regex *regex;
+};
+
+/* Slots: fields first, then derived ones. */
+struct sample {
+    lq_str line;
+    uint32_t n;
+    const char *key[24], *want[24];
+};
+
+struct predicate;
+struct matcher;
+
+struct format {
+    struct lq_arena mem;
+    const char *name, *description, *file, *pattern;
+    int priority;
+    bool is_json;
+    uint32_t n_fields, n_derived, n_samples;
+    struct field fields[FIELD_MAX];
+    struct derived derived[DERIVE_MAX];
+    struct sample samples[SAMPLE_MAX];
+    uint32_t time_slot, message_slot, status_slot; /* UINT32_MAX = none */
+    struct time_layout *layout;
+    const char *layout_text;
+    struct matcher *matcher;
+    struct json_paths *paths;
+    struct predicate *error;
+    const char *error_text;
+    uint32_t match_limit, depth_limit;
+    /* where a record's columns come from */
+    struct stream_schema schema;
+    uint32_t dim_slot[DIM_MAX]; /* UINT32_MAX: only labels give it */
+    uint32_t measure_slot[MEASURE_MAX], identity_slot[IDENTITY_MAX];
+};
+
+struct format_set {
+    struct format **f;
+    size_t n, cap;
+};
+
+/* format_load.c */
+void format_free(struct format **f);
+void format_set_put(struct format_set *s, struct format *f); /* replaces one of the same name; keeps name order */
+/* Finish a format whose fields, derives and time are set: schema and slots. */
+LQ_MUST enum lq_err format_finish(struct format *f, struct lq_error *e);
+uint32_t format_slot(const struct format *f, lq_str name); /* UINT32_MAX = no such field */
+
+/* format_regex.c */
+LQ_MUST enum lq_err matcher_new(const char *pattern, uint32_t match_limit, uint32_t depth_limit, struct matcher **out, size_t *error_at,
+                                struct lq_error *e);
+void matcher_free(struct matcher **m);
+uint32_t matcher_group(const struct matcher *m, const char *name); /* 0 = none */
+bool matcher_lowered(const struct matcher *m);
+struct match_state; /* of one thread */
+struct match_state *match_state_new(const struct matcher *m);
+void match_state_free(struct match_state **s);
+enum match_result { MATCH_YES, MATCH_NO, MATCH_COSTLY };
+/* spans: 2 * (groups + 1), LOWER_UNSET where a group took no part. */
+enum match_result matcher_run(const struct matcher *m, struct match_state *s, lq_str line, uint32_t *spans);
+/* How far the pattern got: the longest prefix of line that can still begin a match. */
+size_t matcher_reach(const struct matcher *m, lq_str line);
+
+/* format_predicate.c */
+LQ_MUST enum lq_err predicate_new(const struct format *f, lq_str text, struct predicate **out, struct lq_error *e);
+void predicate_free(struct predicate **p);
+bool predicate_true(const struct predicate *p, const lq_str *slots);
+bool number_parse(lq_str s, double *v); /* decimal, the whole text */
+
+/* format_parse.c: the parts of parsing that samples and `try` use too */
+struct parse_scratch {
+    lq_str slots[SLOT_MAX];
+    char derive[DERIVE_MAX][VALUE_BYTES_MAX + 16];
+    char cut[DIM_MAX][VALUE_BYTES_MAX + 16];
+    uint32_t spans[2 * (GROUP_MAX + 1)];
+    struct json_value json[FIELD_MAX];
+    struct lq_buf json_text;
+};
+
+/* format_json.c: a format for JSON lines made from what a sample shows; NULL when they are not JSON objects with a time. */
+struct format *format_infer_json(lq_str sample, uint32_t lines_max);
+
+#endif

@@ -1,0 +1,462 @@
+/*
+ * format_parse.c - a line to a record (format.h)
+ *
+ * Slots hold the text of every field and derived field of the current line; the schema says which slot feeds which column. No allocation per line.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "schema/format_int.h"
+
+static const char *const builtin_dims[DIM_BUILTIN] = {"error", "host", "service", "version", "env"};
+
+void format_free(struct format **fp)
+{
+    struct format *f = *fp;
+    if (f == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < DERIVE_MAX; i++) {
+        cidr_map_free(&f->derived[i].cidr);
+        lq_map_fini(&f->derived[i].values);
+        lq_regex_free(&f->derived[i].regex);
+    }
+    time_layout_free(&f->layout);
+    matcher_free(&f->matcher);
+    json_paths_free(&f->paths);
+    predicate_free(&f->error);
+    lq_arena_fini(&f->mem);
+    free(f);
+    *fp = NULL;
+}
+
+uint32_t format_slot(const struct format *f, lq_str name)
+{
+    for (uint32_t i = 0; i < f->n_fields; i++) {
+        if (lq_str_is(name, f->fields[i].name)) {
+            return i;
+        }
+    }
+    for (uint32_t i = 0; i < f->n_derived; i++) {
+        if (lq_str_is(name, f->derived[i].name)) {
+            return FIELD_MAX + i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+static enum lq_err add_dim(struct format *f, const char *name, uint32_t slot, struct lq_error *e)
+{
+    struct stream_schema *s = &f->schema;
+    for (uint32_t i = DIM_HOST; i < s->n_dims; i++) {
+        if (strcmp(s->dims[i], name) == 0) {
+            f->dim_slot[i] = slot;
+            return LQ_OK;
+        }
+    }
+    if (s->n_dims == DIM_MAX) {
+        return lq_error_set(e, LQ_EINVAL, "more than %d dimensions", DIM_MAX);
+    }
+    f->dim_slot[s->n_dims] = slot;
+    s->dims[s->n_dims++] = name;
+    return LQ_OK;
+}
+
+enum lq_err format_finish(struct format *f, struct lq_error *e)
+{
+    static const char *const few[] = {"status", "status_class", "level", "method", "severity", "error", "facility"};
+    struct stream_schema *s = &f->schema;
+    enum lq_err err = LQ_OK;
+    s->name = f->name;
+    f->message_slot = f->status_slot = UINT32_MAX;
+    for (uint32_t i = 0; i < DIM_BUILTIN; i++) {
+        s->dims[i] = builtin_dims[i];
+        f->dim_slot[i] = UINT32_MAX;
+    }
+    s->n_dims = DIM_BUILTIN;
+    for (uint32_t i = 0; i < f->n_fields && err == LQ_OK; i++) {
+        const struct field *x = &f->fields[i];
+        bool seconds = x->type == TYPE_SECONDS || x->type == TYPE_MILLISECONDS || x->type == TYPE_MICROSECONDS;
+        if (strcmp(x->name, "status") == 0) {
+            f->status_slot = i;
+        }
+        if (x->role == ROLE_DIMENSION) {
+            err = add_dim(f, x->name, i, e);
+        } else if (x->role == ROLE_MESSAGE) {
+            f->message_slot = i;
+        } else if (x->role == ROLE_MEASURE && s->n_measures < MEASURE_MAX) {
+            f->measure_slot[s->n_measures] = i;
+            s->measures[s->n_measures++] = (struct measure_schema){x->name, seconds ? "s" : x->type == TYPE_BYTES ? "bytes" : "",
+                                                                   seconds ? 1000000 : x->type == TYPE_FLOAT ? 1000 : 1};
+        } else if (x->role == ROLE_IDENTITY && s->n_identities < IDENTITY_MAX) {
+            f->identity_slot[s->n_identities] = i;
+            s->identities[s->n_identities++] = x->name;
+        } else if (x->role == ROLE_MEASURE || x->role == ROLE_IDENTITY) {
+            err = lq_error_set(e, LQ_EINVAL, "more than %d measures or %d identities", MEASURE_MAX, IDENTITY_MAX);
+        }
+    }
+    for (uint32_t i = 0; i < f->n_derived && err == LQ_OK; i++) {
+        if (f->derived[i].target < 0) {
+            err = add_dim(f, f->derived[i].name, FIELD_MAX + i, e);
+        }
+    }
+    for (uint32_t i = 0; i < s->n_dims; i++) {
+        for (size_t k = 0; k < sizeof few / sizeof few[0]; k++) {
+            s->no_cap_probation |= (strcmp(s->dims[i], few[k]) == 0 ? 1U : 0U) << i;
+        }
+    }
+    s->no_cap_probation |= (1U << DIM_BUILTIN) - 1;
+    s->sketch_by |= 1U << DIM_HOST | 1U << DIM_VERSION;
+    return err;
+}
+
+const char *format_name(const struct format *f)
+{
+    return f->name;
+}
+
+const char *format_description(const struct format *f)
+{
+    return f->description;
+}
+
+const struct stream_schema *format_schema(const struct format *f)
+{
+    return &f->schema;
+}
+
+lq_str format_sample(const struct format *f, size_t i)
+{
+    return i < f->n_samples ? f->samples[i].line : (lq_str){"", 0};
+}
+
+const struct stream_schema *unparsed_schema(void)
+{
+    static const struct stream_schema s = {.name = "unparsed", .n_dims = DIM_BUILTIN + 1,
+                                           .dims = {"error", "host", "service", "version", "env", "template"},
+                                           .sketch_by = 1U << DIM_HOST, .no_cap_probation = (1U << DIM_BUILTIN) - 1};
+    return &s;
+}
+
+/* ---- the parser ---- */
+
+struct parser {
+    const struct format *f;
+    struct match_state *match;
+    struct time_parser time;
+    struct labels labels;
+    struct stream_schema schema, unparsed;
+    lq_str label_value[DIM_MAX], unparsed_label[DIM_MAX]; /* by dimension */
+    struct parse_scratch s;
+};
+
+/* The schema with custom labels appended; where each label goes. */
+static enum lq_err bind_labels(const struct labels *l, struct stream_schema *schema, lq_str value[DIM_MAX], struct lq_error *e)
+{
+    for (uint32_t i = 0; l != NULL && i < l->n; i++) {
+        uint32_t d = DIM_HOST;
+        while (d < schema->n_dims && strcmp(schema->dims[d], l->l[i].name) != 0) {
+            d++;
+        }
+        if (d == schema->n_dims) {
+            if (d == DIM_MAX) {
+                return lq_error_set(e, LQ_EINVAL, "no room for the label %s: %d dimensions already", l->l[i].name, DIM_MAX);
+            }
+            schema->dims[schema->n_dims++] = l->l[i].name;
+        }
+        value[d] = lq_str_of(l->l[i].value);
+    }
+    return LQ_OK;
+}
+
+enum lq_err parser_new(const struct parser_config *c, struct parser **out, struct lq_error *e)
+{
+    struct parser *p = lq_alloc(sizeof *p);
+    p->f = c->format;
+    if (c->labels != NULL) {
+        p->labels = *c->labels;
+    }
+    p->unparsed = *unparsed_schema();
+    enum lq_err err = bind_labels(&p->labels, &p->unparsed, p->unparsed_label, e);
+    if (err == LQ_OK && p->f != NULL) {
+        p->schema = p->f->schema;
+        err = bind_labels(&p->labels, &p->schema, p->label_value, e);
+        p->match = p->f->matcher != NULL ? match_state_new(p->f->matcher) : NULL;
+        p->time = (struct time_parser){.layout = p->f->layout, .tz = c->tz, .reference_us = c->reference_us};
+    }
+    if (err != LQ_OK) {
+        parser_free(&p);
+        return err;
+    }
+    *out = p;
+    return LQ_OK;
+}
+
+void parser_free(struct parser **p)
+{
+    if (*p != NULL) {
+        match_state_free(&(*p)->match);
+        lq_buf_fini(&(*p)->s.json_text);
+        free(*p);
+        *p = NULL;
+    }
+}
+
+const struct stream_schema *parser_schema(const struct parser *p)
+{
+    return &p->schema;
+}
+
+const struct stream_schema *parser_unparsed_schema(const struct parser *p)
+{
+    return &p->unparsed;
+}
+
+static enum parse_result fill_slots(struct parser *p, lq_str line)
+{
+    const struct format *f = p->f;
+    struct parse_scratch *s = &p->s;
+    if (f->is_json) {
+        size_t at;
+        lq_buf_clear(&s->json_text);
+        if (!json_scan(f->paths, line, s->json, &s->json_text, &at)) {
+            return PARSE_NO_MATCH;
+        }
+        for (uint32_t i = 0; i < f->n_fields; i++) {
+            enum json_type t = s->json[i].type;
+            bool text = t == JSON_STRING || t == JSON_NUMBER || t == JSON_TRUE || t == JSON_FALSE;
+            s->slots[i] = text ? s->json[i].text : (lq_str){"", 0};
+        }
+        return s->slots[f->time_slot].n > 0 ? PARSE_OK : PARSE_NO_MATCH;
+    }
+    enum match_result m = matcher_run(f->matcher, p->match, line, s->spans);
+    if (m != MATCH_YES) {
+        return m == MATCH_NO ? PARSE_NO_MATCH : PARSE_TOO_COSTLY;
+    }
+    for (uint32_t i = 0; i < f->n_fields; i++) {
+        uint32_t from = s->spans[2 * f->fields[i].group], to = s->spans[2 * f->fields[i].group + 1];
+        s->slots[i] = from == LOWER_UNSET ? (lq_str){"", 0} : (lq_str){line.p + from, to - from};
+    }
+    return PARSE_OK;
+}
+
+static lq_str derive_one(const struct derived *d, lq_str v, char *scratch)
+{
+    switch (d->kind) {
+    case DERIVE_ROUTE: return derive_route(v, scratch, VALUE_BYTES_MAX);
+    case DERIVE_STATUS_CLASS: return derive_status_class(v);
+    case DERIVE_CIDR: return cidr_map_get(d->cidr, v);
+    case DERIVE_SHAPE: return derive_shape(v, scratch);
+    case DERIVE_ASSET: return derive_is_asset(v) ? LQ_STR("asset") : LQ_STR("page");
+    case DERIVE_MAP: {
+        uint32_t i = lq_map_get(&d->values, v);
+        return i != LQ_MAP_NONE ? lq_str_of(d->mapped[i]) : d->fallback != NULL ? lq_str_of(d->fallback) : v;
+    }
+    case DERIVE_REGEX: {
+        lq_str g[2];
+        size_t n = v.n > 0 ? lq_regex_groups(d->regex, v, g, 2) : 0;
+        return n > 1 ? g[1] : n == 1 ? g[0] : (lq_str){"", 0};
+    }
+    }
+    return (lq_str){"", 0};
+}
+
+static void fill_derived(struct parser *p)
+{
+    const struct format *f = p->f;
+    lq_str *slots = p->s.slots;
+    for (uint32_t i = 0; i < f->n_derived; i++) {
+        const struct derived *d = &f->derived[i];
+        lq_str v = derive_one(d, slots[d->from], p->s.derive[i]);
+        slots[FIELD_MAX + i] = v;
+        if (d->target >= 0 && (slots[d->target].n == 0 || d->kind == DERIVE_MAP || d->kind == DERIVE_ROUTE)) {
+            slots[d->target] = v;
+        }
+    }
+}
+
+static bool scaled(lq_str s, enum field_type type, int64_t scale, int64_t *out)
+{
+    /* digits with an optional fraction: exact, no floating point */
+    int64_t v = 0;
+    size_t i = 0;
+    bool negative = s.n > 0 && s.p[0] == '-';
+    i += negative;
+    size_t start = i;
+    int64_t unit = type == TYPE_MILLISECONDS ? 1000 : type == TYPE_MICROSECONDS ? 1 : scale;
+    while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9' && i - start < 12) {
+        v = v * 10 + (s.p[i++] - '0');
+    }
+    if (i == start && !(i < s.n && s.p[i] == '.')) {
+        return false;
+    }
+    v *= unit;
+    if (i < s.n && s.p[i] == '.') {
+        int64_t f = unit;
+        size_t digit = ++i;
+        for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++) {
+            if (f >= 10) {
+                f /= 10;
+                v += (s.p[i] - '0') * f;
+            } else if (f > 0) { /* round half up on the first digit that does not fit */
+                v += s.p[i] >= '5';
+                f = 0;
+            }
+        }
+        if (i == digit && digit == start + 1) {
+            return false;
+        }
+    }
+    if (i < s.n) { /* 1e3 and the like, 13 digits and more */
+        double d;
+        if (!number_parse(s, &d) || !(fabs(d) * (double)unit < 9e18)) {
+            return false;
+        }
+        *out = (int64_t)llround(d * (double)unit);
+        return true;
+    }
+    *out = negative ? -v : v;
+    return true;
+}
+
+static void fill_columns(struct parser *p, struct record *r)
+{
+    const struct format *f = p->f;
+    const lq_str *slots = p->s.slots;
+    for (uint32_t d = DIM_HOST; d < p->schema.n_dims; d++) {
+        lq_str v = d < f->schema.n_dims && f->dim_slot[d] != UINT32_MAX ? slots[f->dim_slot[d]] : (lq_str){"", 0};
+        if (v.n == 1 && v.p[0] == '-') {
+            v.n = 0;
+        }
+        if (v.n == 0) {
+            v = p->label_value[d];
+        }
+        r->dims[d] = derive_clean(v, p->s.cut[d], VALUE_BYTES_MAX);
+    }
+    r->measure_set = 0;
+    for (uint32_t i = 0; i < f->schema.n_measures; i++) {
+        uint32_t s = f->measure_slot[i];
+        if (scaled(slots[s], f->fields[s].type, f->schema.measures[i].scale, &r->measures[i])) {
+            r->measure_set |= 1U << i;
+        }
+    }
+    for (uint32_t i = 0; i < f->schema.n_identities; i++) {
+        lq_str v = slots[f->identity_slot[i]];
+        v.n = v.n > VALUE_BYTES_MAX ? VALUE_BYTES_MAX : v.n;
+        r->identities[i] = v.n == 1 && v.p[0] == '-' ? (lq_str){"", 0} : v;
+    }
+}
+
+enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
+{
+    const struct format *f = p->f;
+    if (line.n > 0 && line.p[line.n - 1] == '\r') {
+        line.n--;
+    }
+    if (f == NULL) {
+        return PARSE_NO_MATCH;
+    }
+    enum parse_result result = fill_slots(p, line);
+    if (result != PARSE_OK) {
+        return result;
+    }
+    if (!time_parse(&p->time, p->s.slots[f->time_slot], &r->time_us, NULL)) {
+        return PARSE_BAD_TIME;
+    }
+    fill_derived(p);
+    fill_columns(p, r);
+    r->error = f->error != NULL && predicate_true(f->error, p->s.slots);
+    r->dims[DIM_ERROR] = r->error ? LQ_STR("true") : LQ_STR("false");
+    r->success = !r->error;
+    if (f->status_slot != UINT32_MAX && f->schema.kind == STREAM_REQUESTS) {
+        lq_str s = p->s.slots[f->status_slot];
+        r->success = r->success && s.n == 3 && s.p[0] < '4';
+    }
+    r->message = f->message_slot != UINT32_MAX ? p->s.slots[f->message_slot] : (lq_str){"", 0};
+    r->line = line;
+    return PARSE_OK;
+}
+
+void parser_unparsed(struct parser *p, lq_str line, int64_t time_us, struct record *r)
+{
+    if (line.n > 0 && line.p[line.n - 1] == '\r') {
+        line.n--;
+    }
+    lq_str head = {line.p, line.n < 1024 ? line.n : 1024};
+    memset(r, 0, sizeof *r);
+    r->time_us = time_us;
+    r->dims[DIM_ERROR] = LQ_STR("false");
+    for (uint32_t d = DIM_HOST; d < p->unparsed.n_dims; d++) {
+        r->dims[d] = p->unparsed_label[d];
+    }
+    lq_str shape = derive_shape(head, p->s.derive[0]);
+    r->dims[DIM_BUILTIN] = derive_clean(shape, p->s.cut[DIM_BUILTIN], VALUE_BYTES_MAX);
+    r->line = line;
+    r->success = false;
+}
+
+const char *parse_result_name(enum parse_result r)
+{
+    static const char *const names[PARSE_RESULTS] = {"parsed", "no_match", "bad_time", "too_costly"};
+    return r < PARSE_RESULTS ? names[r] : "?";
+}
+
+/* ---- samples ---- */
+
+/* The text of a column or slot of a parsed sample, for comparison. */
+static lq_str sample_value(const struct parser *p, const struct record *r, const char *key, char *scratch)
+{
+    const struct stream_schema *s = &p->schema;
+    if (strcmp(key, "time") == 0) {
+        time_print_utc(r->time_us, scratch);
+        return lq_str_of(scratch);
+    }
+    for (uint32_t i = 0; i < s->n_dims; i++) {
+        if (strcmp(s->dims[i], key) == 0) {
+            return r->dims[i];
+        }
+    }
+    for (uint32_t i = 0; i < s->n_measures; i++) {
+        if (strcmp(s->measures[i].name, key) == 0) {
+            snprintf(scratch, 64, "%g", (double)r->measures[i] / (double)s->measures[i].scale);
+            return (r->measure_set >> i & 1) != 0 ? lq_str_of(scratch) : (lq_str){"", 0};
+        }
+    }
+    for (uint32_t i = 0; i < s->n_identities; i++) {
+        if (strcmp(s->identities[i], key) == 0) {
+            return r->identities[i];
+        }
+    }
+    if (strcmp(key, "message") == 0) {
+        return r->message;
+    }
+    uint32_t slot = format_slot(p->f, lq_str_of(key));
+    return slot != UINT32_MAX ? p->s.slots[slot] : LQ_STR("(no such field)");
+}
+
+enum lq_err format_test_samples(const struct format *f, struct lq_error *e)
+{
+    struct parser_config c = {.format = f, .reference_us = 1772445600000000 /* 2026-03-02T10:00:00Z, for stamps without a year */};
+    struct parser *p = NULL;
+    enum lq_err err = parser_new(&c, &p, e);
+    for (uint32_t i = 0; i < f->n_samples && err == LQ_OK; i++) {
+        struct record r = {0};
+        enum parse_result result = parser_parse(p, f->samples[i].line, &r);
+        if (result != PARSE_OK) {
+            err = lq_error_set(e, LQ_EINVAL, "format %s: sample %u: %s: %.*s", f->name, i + 1, parse_result_name(result),
+                               (int)f->samples[i].line.n, f->samples[i].line.p);
+        }
+        for (uint32_t k = 0; k < f->samples[i].n && err == LQ_OK; k++) {
+            char scratch[64];
+            lq_str got = sample_value(p, &r, f->samples[i].key[k], scratch);
+            if (!lq_str_is(got, f->samples[i].want[k])) {
+                err = lq_error_set(e, LQ_EINVAL, "format %s: sample %u: %s is \"%.*s\", expected \"%s\"", f->name, i + 1, f->samples[i].key[k],
+                                   (int)got.n, got.p, f->samples[i].want[k]);
+            }
+        }
+    }
+    parser_free(&p);
+    return err;
+}

@@ -1,0 +1,344 @@
+/*
+ * json_scan.c - one pass over a JSON object (json_scan.h)
+ *
+ * A recursive scanner keeps the dotted path of where it is; each scalar is handed to a visitor. Wanted paths are found by a map.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "schema/json_scan.h"
+
+#include <stdlib.h>
+
+enum { DEPTH_MAX = 32, PATH_BYTES_MAX = 512 };
+
+struct json_paths {
+    struct lq_map map;
+    size_t n;
+};
+
+struct json_paths *json_paths_new(const char *const *paths, size_t n)
+{
+    struct json_paths *p = lq_alloc(sizeof *p);
+    p->n = n;
+    for (size_t i = 0; i < n; i++) {
+        lq_map_set(&p->map, lq_str_of(paths[i]), (uint32_t)i);
+    }
+    return p;
+}
+
+void json_paths_free(struct json_paths **p)
+{
+    if (*p != NULL) {
+        lq_map_fini(&(*p)->map);
+        free(*p);
+        *p = NULL;
+    }
+}
+
+struct scanner {
+    const char *start, *p, *end;
+    char path[PATH_BYTES_MAX];
+    size_t path_n;
+    unsigned depth;
+    json_each_fn *fn;
+    void *ctx;
+    struct lq_buf *scratch;
+    bool stopped;
+};
+
+static void blanks(struct scanner *s)
+{
+    while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\n' || *s->p == '\r')) {
+        s->p++;
+    }
+}
+
+static int hex4(const char *p, const char *end)
+{
+    int v = 0;
+    if (end - p < 4) {
+        return -1;
+    }
+    for (int i = 0; i < 4; i++) {
+        char c = p[i];
+        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        if (d < 0) {
+            return -1;
+        }
+        v = v * 16 + d;
+    }
+    return v;
+}
+
+static void put_utf8(struct lq_buf *b, unsigned c)
+{
+    if (c < 0x80) {
+        lq_buf_byte(b, (uint8_t)c);
+    } else if (c < 0x800) {
+        lq_buf_byte(b, (uint8_t)(0xc0 | c >> 6));
+        lq_buf_byte(b, (uint8_t)(0x80 | (c & 63)));
+    } else if (c < 0x10000) {
+        lq_buf_byte(b, (uint8_t)(0xe0 | c >> 12));
+        lq_buf_byte(b, (uint8_t)(0x80 | (c >> 6 & 63)));
+        lq_buf_byte(b, (uint8_t)(0x80 | (c & 63)));
+    } else {
+        lq_buf_byte(b, (uint8_t)(0xf0 | c >> 18));
+        lq_buf_byte(b, (uint8_t)(0x80 | (c >> 12 & 63)));
+        lq_buf_byte(b, (uint8_t)(0x80 | (c >> 6 & 63)));
+        lq_buf_byte(b, (uint8_t)(0x80 | (c & 63)));
+    }
+}
+
+/* At a backslash. */
+static bool escape(struct scanner *s)
+{
+    if (++s->p == s->end) {
+        return false;
+    }
+    char c = *s->p++;
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char *at = c != '\0' ? strchr(from, c) : NULL;
+    if (at != NULL) {
+        lq_buf_byte(s->scratch, (uint8_t)to[at - from]);
+        return true;
+    }
+    int u = c == 'u' ? hex4(s->p, s->end) : -1;
+    if (u < 0) {
+        return false;
+    }
+    s->p += 4;
+    unsigned code = (unsigned)u;
+    if (u >= 0xd800 && u <= 0xdbff) {
+        int low = s->end - s->p >= 6 && s->p[0] == '\\' && s->p[1] == 'u' ? hex4(s->p + 2, s->end) : -1;
+        if (low < 0xdc00 || low > 0xdfff) {
+            return false;
+        }
+        s->p += 6;
+        code = 0x10000 + ((unsigned)(u - 0xd800) << 10) + (unsigned)(low - 0xdc00);
+    } else if (u >= 0xdc00 && u <= 0xdfff) {
+        return false;
+    }
+    put_utf8(s->scratch, code);
+    return true;
+}
+
+/* At the opening quote. */
+static bool string(struct scanner *s, lq_str *out)
+{
+    const char *from = ++s->p;
+    while (s->p < s->end && *s->p != '"' && *s->p != '\\' && (unsigned char)*s->p >= 0x20) {
+        s->p++;
+    }
+    if (s->p < s->end && *s->p == '"') {
+        *out = (lq_str){from, (size_t)(s->p++ - from)};
+        return true;
+    }
+    size_t at = s->scratch->n;
+    lq_buf_add(s->scratch, from, (size_t)(s->p - from));
+    while (s->p < s->end && *s->p != '"') {
+        if ((unsigned char)*s->p < 0x20) {
+            return false;
+        }
+        if (*s->p == '\\') {
+            if (!escape(s)) {
+                return false;
+            }
+        } else {
+            lq_buf_byte(s->scratch, (uint8_t)*s->p++);
+        }
+    }
+    if (s->p == s->end) {
+        return false;
+    }
+    s->p++;
+    *out = (lq_str){s->scratch->p + at, s->scratch->n - at};
+    return true;
+}
+
+static bool digit_run(struct scanner *s)
+{
+    const char *from = s->p;
+    while (s->p < s->end && *s->p >= '0' && *s->p <= '9') {
+        s->p++;
+    }
+    return s->p > from;
+}
+
+static bool number(struct scanner *s)
+{
+    s->p += *s->p == '-';
+    if (s->p < s->end && *s->p == '0') {
+        s->p++;
+    } else if (!digit_run(s)) {
+        return false;
+    }
+    if (s->p < s->end && *s->p == '.') {
+        s->p++;
+        if (!digit_run(s)) {
+            return false;
+        }
+    }
+    if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
+        s->p++;
+        s->p += s->p < s->end && (*s->p == '+' || *s->p == '-');
+        return digit_run(s);
+    }
+    return true;
+}
+
+static bool word(struct scanner *s, const char *w)
+{
+    size_t n = strlen(w);
+    if ((size_t)(s->end - s->p) < n || memcmp(s->p, w, n) != 0) {
+        return false;
+    }
+    s->p += n;
+    return true;
+}
+
+static bool value(struct scanner *s);
+
+/* Appends ".name" to the path; a path that is too long matches nothing. */
+static size_t push(struct scanner *s, lq_str name)
+{
+    size_t before = s->path_n;
+    if (before + name.n + 1 < PATH_BYTES_MAX) {
+        if (before > 0) {
+            s->path[s->path_n++] = '.';
+        }
+        memcpy(s->path + s->path_n, name.p, name.n);
+        s->path_n += name.n;
+    } else {
+        s->path_n = PATH_BYTES_MAX;
+    }
+    return before;
+}
+
+static bool members(struct scanner *s, char close)
+{
+    unsigned index = 0;
+    s->p++;
+    if (++s->depth > DEPTH_MAX) {
+        return false;
+    }
+    blanks(s);
+    if (s->p < s->end && *s->p == close) {
+        s->p++;
+        s->depth--;
+        return true;
+    }
+    for (;; index++) {
+        lq_str name;
+        char digits[16];
+        blanks(s);
+        if (close == '}') {
+            if (s->p == s->end || *s->p != '"' || !string(s, &name)) {
+                return false;
+            }
+            blanks(s);
+            if (s->p == s->end || *s->p++ != ':') {
+                return false;
+            }
+        } else {
+            name = (lq_str){digits, (size_t)snprintf(digits, sizeof digits, "%u", index)};
+        }
+        size_t before = s->path_n < PATH_BYTES_MAX ? push(s, name) : PATH_BYTES_MAX;
+        if (!value(s)) {
+            return false;
+        }
+        s->path_n = before;
+        blanks(s);
+        if (s->p == s->end) {
+            return false;
+        }
+        char c = *s->p++;
+        if (c == close) {
+            s->depth--;
+            return true;
+        }
+        if (c != ',') {
+            return false;
+        }
+    }
+}
+
+static bool value(struct scanner *s)
+{
+    struct json_value v = {JSON_ABSENT, {"", 0}};
+    blanks(s);
+    if (s->p == s->end) {
+        return false;
+    }
+    const char *from = s->p;
+    bool ok;
+    switch (*s->p) {
+    case '{': return members(s, '}');
+    case '[': return members(s, ']');
+    case '"':
+        v.type = JSON_STRING;
+        ok = string(s, &v.text);
+        break;
+    case 't': v.type = JSON_TRUE; ok = word(s, "true"); break;
+    case 'f': v.type = JSON_FALSE; ok = word(s, "false"); break;
+    case 'n': v.type = JSON_NULL; ok = word(s, "null"); break;
+    default:
+        v.type = JSON_NUMBER;
+        ok = (*s->p == '-' || (*s->p >= '0' && *s->p <= '9')) && number(s);
+    }
+    if (!ok) {
+        return false;
+    }
+    if (v.type != JSON_STRING) {
+        v.text = (lq_str){from, (size_t)(s->p - from)};
+    }
+    if (!s->stopped && s->path_n < PATH_BYTES_MAX) {
+        s->stopped = !s->fn(s->ctx, (lq_str){s->path, s->path_n}, v);
+    }
+    return true;
+}
+
+bool json_each(lq_str line, json_each_fn *fn, void *ctx, struct lq_buf *scratch, size_t *error_at)
+{
+    struct scanner s;
+    s.start = s.p = line.p;
+    s.end = line.p + line.n;
+    s.path_n = 0;
+    s.depth = 0;
+    s.fn = fn;
+    s.ctx = ctx;
+    s.scratch = scratch;
+    s.stopped = false;
+    lq_buf_reserve(scratch, line.n + 1); /* views into it must not move */
+    blanks(&s);
+    bool ok = s.p < s.end && *s.p == '{' && members(&s, '}');
+    if (ok) {
+        blanks(&s);
+        ok = s.p == s.end;
+    }
+    *error_at = (size_t)(s.p - s.start);
+    return ok;
+}
+
+struct wanted {
+    const struct json_paths *paths;
+    struct json_value *out;
+};
+
+static bool take(void *ctx, lq_str path, struct json_value v)
+{
+    const struct wanted *w = ctx;
+    uint32_t i = lq_map_get(&w->paths->map, path);
+    if (i != LQ_MAP_NONE) {
+        w->out[i] = v;
+    }
+    return true;
+}
+
+bool json_scan(const struct json_paths *p, lq_str line, struct json_value *out, struct lq_buf *scratch, size_t *error_at)
+{
+    struct wanted w = {p, out};
+    for (size_t i = 0; i < p->n; i++) {
+        out[i] = (struct json_value){JSON_ABSENT, {"", 0}};
+    }
+    return json_each(line, take, &w, scratch, error_at);
+}
