@@ -9,7 +9,8 @@
 #include <time.h>
 
 enum { STEPS_MAX = 48 };
-#define US_PER_S 1000000LL
+#define US_PER_S   1000000LL
+#define FUTURE_GAP (1LL << 50) /* a year that puts a stamp more than a day ahead of the reference is the last choice */
 
 struct time_layout {
     char steps[STEPS_MAX]; /* directive letters; 1 = the literal in lit[] */
@@ -385,7 +386,7 @@ static bool to_us(const struct time_parser *p, struct fields *f, int64_t *out)
         }
         int64_t local = days * 86400 + of_day;
         int64_t utc = f->has_offset ? local - f->offset : p->tz != NULL ? timezone_to_utc(p->tz, local) : local;
-        int64_t gap = utc > ref_s ? utc - ref_s : ref_s - utc;
+        int64_t gap = utc > ref_s + 86400 ? FUTURE_GAP + (utc - ref_s) : utc > ref_s ? utc - ref_s : ref_s - utc;
         any = true;
         if (gap < best_gap) {
             best = utc;

@@ -12,8 +12,9 @@
  *
  * Zone: the stamp's own, else the zone of the source (`--tz`, an IANA name, "UTC", "local" or ±hh:mm), else local.
  * Ambiguous local times (autumn) are the first; skipped ones (spring) move forward.
- * Year: a stamp without one takes the year that puts it nearest to reference_us (RFC 3164 has none); time of day
- * without a date takes the date that puts it nearest.
+ * Year: a stamp without one (RFC 3164) takes the year that puts it nearest to reference_us, but not more than a day after it:
+ * logs do not come from the future, and the nearest year alone would put a log of last March into next March from October on. A
+ * time of day without a date takes its date by the same rule.
  *
  * SPDX-License-Identifier: MIT
  */
