@@ -1,0 +1,235 @@
+/*
+ * cli.c - flags, help, errors: what every command shares (cli.h)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "query/cli/cli.h"
+
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+struct flag {
+    const char *name, *value, *help; /* value NULL: a switch */
+    unsigned id;
+};
+
+static const struct flag flags[] = {
+    {"--data", "DIR", "the store (else $LQ_DATA, $XDG_STATE_HOME/lq, ~/.local/state/lq)", FLAG_DATA},
+    {"--format", "NAME", "output: table, csv, json, ndjson (why: text, json)", FLAG_FORMAT},
+    {"--since", "TIME", "from: 2026-03-02, \"2026-03-02 14:00\", now-2h, 2h (= that long ago), epoch seconds", FLAG_SINCE},
+    {"--until", "TIME", "to, exclusive", FLAG_UNTIL},
+    {"--tz", "ZONE", "zone of times shown, and of stamps that carry none: Europe/Berlin, UTC, local, +02:00", FLAG_TZ},
+    {"--format-name", "NAME", "the logs' format; else it is detected", FLAG_FORMAT_NAME},
+    {"--label", "NAME=VALUE", "a label of the sources; VALUE may hold {dir}, {file}, {1}; repeat for more", FLAG_LABEL},
+    {"--label-from", "REGEX", "groups for {1} … of --label, matched against the path", FLAG_LABEL_FROM},
+    {"--reference-time", "TIME", "for stamps without a year: they are at most a day later than this", FLAG_REFERENCE},
+    {"--formats", "DIR", "format files of your own, besides the shipped ones", FLAG_FORMATS},
+    {"--id", "NAME", "identity of standard input, so that the same content counts once", FLAG_ID},
+    {"--threads", "N", "parsers (default: one per core)", FLAG_THREADS},
+    {"--no-sync", NULL, "do not wait for the disk (benchmarks)", FLAG_NO_SYNC},
+    {"--target", "QUERY", "what went wrong (default: errors)", FLAG_TARGET},
+    {"--onset", "TIME", "when it began, if you know better", FLAG_ONSET},
+    {"--lookback", "DURATION", "how far back to look for causes (default: everything)", FLAG_LOOKBACK},
+    {"--top", "N", "suspects shown (default 5)", FLAG_TOP},
+    {"--explain", NULL, "show the terms of each score", FLAG_EXPLAIN},
+};
+
+int cli_fail(const struct lq_error *e)
+{
+    lq_error_print(stderr, "lq", e);
+    return e->code == LQ_EINVAL || e->code == LQ_ELIMIT ? EXIT_USAGE : EXIT_FAILED;
+}
+
+void cli_help(const struct command *cmd, FILE *f)
+{
+    fprintf(f, "usage: lq %s\n\n%s\n", cmd->usage, cmd->help);
+    if (cmd->flags != 0) {
+        fputs("\nflags:\n", f);
+    }
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if ((cmd->flags & flags[i].id) != 0) {
+            char left[64];
+            snprintf(left, sizeof left, "%s %s", flags[i].name, flags[i].value != NULL ? flags[i].value : "");
+            fprintf(f, "  %-24s %s\n", left, flags[i].help);
+        }
+    }
+}
+
+static enum lq_err set_number(const char *flag, const char *value, unsigned max, unsigned *out, struct lq_error *e)
+{
+    char *end;
+    unsigned long v = strtoul(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || v == 0 || v > max) {
+        return lq_error_set(e, LQ_EINVAL, "%s needs a number from 1 to %u, not \"%s\"", flag, max, value);
+    }
+    *out = (unsigned)v;
+    return LQ_OK;
+}
+
+static enum lq_err set_flag(struct cli *c, const struct flag *f, const char *value, struct lq_error *e)
+{
+    switch (f->id) {
+    case FLAG_DATA: c->data = value; break;
+    case FLAG_FORMAT: c->format = value; break;
+    case FLAG_SINCE: c->since = value; break;
+    case FLAG_UNTIL: c->until = value; break;
+    case FLAG_TZ: c->tz_name = value; break;
+    case FLAG_FORMAT_NAME: c->format_name = value; break;
+    case FLAG_REFERENCE: c->reference = value; break;
+    case FLAG_FORMATS: c->formats_dir = value; break;
+    case FLAG_ID: c->stdin_id = value; break;
+    case FLAG_TARGET: c->target = value; break;
+    case FLAG_ONSET: c->onset = value; break;
+    case FLAG_LOOKBACK: c->lookback = value; break;
+    case FLAG_EXPLAIN: c->explain = true; break;
+    case FLAG_NO_SYNC: c->no_sync = true; break;
+    case FLAG_TOP: return set_number(f->name, value, 100, &c->top, e);
+    case FLAG_THREADS: return set_number(f->name, value, 60, &c->threads, e);
+    case FLAG_LABEL: return label_rules_add(&c->labels, value, e);
+    default: return label_rules_from(&c->labels, value, e);
+    }
+    return LQ_OK;
+}
+
+static enum lq_err unknown_flag(const struct command *cmd, const char *arg, size_t n, struct lq_error *e)
+{
+    const char *names[32];
+    size_t k = 0;
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if ((cmd->flags & flags[i].id) != 0) {
+            names[k++] = flags[i].name;
+        }
+    }
+    const char *near = lq_nearest(arg, n, names, k);
+    lq_error_set(e, LQ_EINVAL, "lq %s has no flag %.*s", cmd->name, (int)n, arg);
+    if (near != NULL) {
+        lq_error_hint(e, "did you mean %s?", near);
+    } else {
+        lq_error_hint(e, "lq %s --help shows its flags", cmd->name);
+    }
+    return LQ_EINVAL;
+}
+
+static const struct flag *find_flag(const struct command *cmd, const char *arg, size_t n)
+{
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if ((cmd->flags & flags[i].id) != 0 && strlen(flags[i].name) == n && memcmp(flags[i].name, arg, n) == 0) {
+            return &flags[i];
+        }
+    }
+    return NULL;
+}
+
+static void default_data(struct cli *c)
+{
+    const char *env = getenv("LQ_DATA"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (env != NULL && env[0] != '\0') {
+        c->data = env;
+    } else if (state != NULL && state[0] != '\0') {
+        snprintf(c->data_buf, sizeof c->data_buf, "%s/lq", state);
+        c->data = c->data_buf;
+    } else {
+        snprintf(c->data_buf, sizeof c->data_buf, "%s/.local/state/lq", home != NULL ? home : "");
+        c->data = c->data_buf;
+    }
+}
+
+static enum lq_err parse_args(struct cli *c, const struct command *cmd, int argc, char **argv, bool *help, struct lq_error *e)
+{
+    bool only_args = false;
+    for (int i = 0; i < argc; i++) {
+        const char *a = argv[i];
+        if (only_args || a[0] != '-' || a[1] == '\0') {
+            if (c->n_args == CLI_ARGS_MAX) {
+                return lq_error_set(e, LQ_EINVAL, "more than %d arguments", CLI_ARGS_MAX);
+            }
+            c->args[c->n_args++] = a;
+            continue;
+        }
+        if (strcmp(a, "--") == 0) {
+            only_args = true;
+            continue;
+        }
+        if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
+            *help = true;
+            return LQ_OK;
+        }
+        const char *eq = strchr(a, '=');
+        size_t n = eq != NULL ? (size_t)(eq - a) : strlen(a);
+        const struct flag *f = find_flag(cmd, a, n);
+        if (f == NULL) {
+            return unknown_flag(cmd, a, n, e);
+        }
+        const char *value = eq != NULL ? eq + 1 : NULL;
+        if (f->value != NULL && value == NULL) {
+            if (++i == argc) {
+                return lq_error_set(e, LQ_EINVAL, "%s needs a value (%s)", f->name, f->value);
+            }
+            value = argv[i];
+        } else if (f->value == NULL && value != NULL) {
+            return lq_error_set(e, LQ_EINVAL, "%s takes no value", f->name);
+        }
+        enum lq_err err = set_flag(c, f, value, e);
+        if (err != LQ_OK) {
+            return err;
+        }
+    }
+    return LQ_OK;
+}
+
+int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
+{
+    struct lq_error e = {0};
+    struct winsize ws;
+    bool help = false;
+    enum lq_err err = parse_args(c, cmd, argc, argv, &help, &e);
+    if (err == LQ_OK && help) {
+        cli_help(cmd, stdout);
+        return -1;
+    }
+    if (err == LQ_OK) {
+        err = timezone_load(c->tz_name != NULL ? c->tz_name : "local", &c->tz, &e);
+    }
+    if (err != LQ_OK) {
+        return cli_fail(&e);
+    }
+    if (c->data == NULL) {
+        default_data(c);
+    }
+    const char *no_color = getenv("NO_COLOR");
+    c->color = isatty(STDOUT_FILENO) != 0 && !(no_color != NULL && no_color[0] != '\0');
+    if (isatty(STDOUT_FILENO) != 0) {
+        c->width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col >= 40 ? ws.ws_col : 80;
+    }
+    return 0;
+}
+
+enum lq_err cli_formats(const struct cli *c, struct format_set **out, struct lq_error *e)
+{
+    const char *dirs[1] = {c->formats_dir};
+    return format_set_load(dirs, c->formats_dir != NULL ? 1 : 0, out, e);
+}
+
+enum lq_err cli_open(const struct cli *c, bool write, struct store **out, struct lq_error *e)
+{
+    struct store_options o = {.write = write, .no_sync = c->no_sync};
+    return store_open(c->data, &o, out, e);
+}
+
+enum lq_err cli_range(const struct cli *c, int64_t now_us, int64_t *from_us, int64_t *to_us, struct lq_error *e)
+{
+    *from_us = INT64_MIN;
+    *to_us = INT64_MAX;
+    enum lq_err err = LQ_OK;
+    if (c->since != NULL) {
+        err = time_arg_parse(lq_str_of(c->since), now_us, c->tz, from_us, e);
+    }
+    if (err == LQ_OK && c->until != NULL) {
+        err = time_arg_parse(lq_str_of(c->until), now_us, c->tz, to_us, e);
+    }
+    if (err == LQ_OK && *from_us >= *to_us) {
+        err = lq_error_set(e, LQ_EINVAL, "--since is not before --until");
+    }
+    return err;
+}

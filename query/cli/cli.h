@@ -1,0 +1,64 @@
+/*
+ * cli.h - the command line: tables of commands and flags, and what they share
+ *
+ * Adding a command = one file with its function and one row in the table of lq.c. --help and suggestions come from the tables.
+ *
+ * Exit status: 0 done, 1 a plain no, 2 usage or query error, 3 it failed, 4 not enough data yet.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LQ_CLI_H
+#define LQ_CLI_H
+
+#include "schema/format.h"
+#include "store/store.h"
+
+enum { EXIT_DONE = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_FAILED = 3, EXIT_NOT_YET = 4, CLI_ARGS_MAX = 4096 };
+
+enum flag_id {
+    FLAG_DATA = 1 << 0, FLAG_FORMAT = 1 << 1, FLAG_SINCE = 1 << 2, FLAG_UNTIL = 1 << 3, FLAG_TZ = 1 << 4, FLAG_FORMAT_NAME = 1 << 5,
+    FLAG_LABEL = 1 << 6, FLAG_LABEL_FROM = 1 << 7, FLAG_REFERENCE = 1 << 8, FLAG_ID = 1 << 9, FLAG_THREADS = 1 << 10, FLAG_TARGET = 1 << 11,
+    FLAG_ONSET = 1 << 12, FLAG_LOOKBACK = 1 << 13, FLAG_TOP = 1 << 14, FLAG_EXPLAIN = 1 << 15, FLAG_NO_SYNC = 1 << 16, FLAG_FORMATS = 1 << 17,
+};
+enum { FLAGS_LOADING = FLAG_FORMAT_NAME | FLAG_LABEL | FLAG_LABEL_FROM | FLAG_TZ | FLAG_REFERENCE | FLAG_THREADS | FLAG_FORMATS };
+
+struct cli {
+    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir;
+    unsigned threads, top;
+    bool explain, no_sync, color;
+    struct label_rules labels;
+    struct timezone_rules *tz;
+    const char *args[CLI_ARGS_MAX];
+    size_t n_args;
+    uint32_t width; /* of the terminal, 0 = not one */
+    char data_buf[4096];
+};
+
+struct command {
+    const char *name, *usage, *help;
+    unsigned flags; /* enum flag_id bits */
+    int (*run)(struct cli *c);
+};
+extern const struct command commands[]; /* ends with name NULL */
+
+/* Print the error as "lq: …"; gives the exit status for its code. */
+int cli_fail(const struct lq_error *e);
+/* Parse flags after the command's name into c; errors are printed. 0, or an exit status. -1: help was printed. */
+int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv);
+void cli_help(const struct command *cmd, FILE *f);
+LQ_MUST enum lq_err cli_formats(const struct cli *c, struct format_set **out, struct lq_error *e);
+LQ_MUST enum lq_err cli_open(const struct cli *c, bool write, struct store **out, struct lq_error *e);
+/* --since and --until against now; INT64_MIN / INT64_MAX when absent. */
+LQ_MUST enum lq_err cli_range(const struct cli *c, int64_t now_us, int64_t *from_us, int64_t *to_us, struct lq_error *e);
+
+int cmd_query(struct cli *c);
+int cmd_plan(struct cli *c);
+int cmd_why(struct cli *c);
+int cmd_load(struct cli *c);
+int cmd_format(struct cli *c);
+int cmd_streams(struct cli *c);
+int cmd_fields(struct cli *c);
+int cmd_values(struct cli *c);
+int cmd_debug(struct cli *c);
+
+#endif

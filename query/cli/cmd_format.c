@@ -1,0 +1,111 @@
+/*
+ * cmd_format.c - lq format list | show NAME | try FILE | detect FILE…
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "query/cli/cli.h"
+
+static void list(const struct format_set *s)
+{
+    for (size_t i = 0; i < format_set_count(s); i++) {
+        const struct format *f = format_set_at(s, i);
+        printf("%-16s %-9s %s\n", format_name(f), format_schema(f)->kind == STREAM_REQUESTS ? "requests" : "events", format_description(f));
+    }
+}
+
+static enum lq_err read_head(const char *path, char *p, size_t cap, size_t *n, struct lq_error *e)
+{
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (f == NULL) {
+        return lq_error_errno(e, errno, "open", path);
+    }
+    *n = fread(p, 1, cap, f);
+    enum lq_err err = ferror(f) != 0 ? lq_error_errno(e, errno, "read", path) : LQ_OK;
+    if (f != stdin) {
+        fclose(f);
+    }
+    return err;
+}
+
+static enum lq_err detect(struct format_set *s, const char *path, char *buf, struct lq_error *e)
+{
+    size_t n = 0;
+    struct detection d;
+    enum lq_err err = read_head(path, buf, DETECT_BYTES, &n, e);
+    if (err == LQ_OK) {
+        format_detect(s, (lq_str){buf, n}, &d);
+        printf("%s: %s (%s)\n", path, d.format != NULL ? format_name(d.format) : "unparsed", d.why);
+    }
+    return err;
+}
+
+enum { TRY_LINES = 5 };
+
+static enum lq_err try_file(struct cli *c, struct format_set *s, const char *path, char *buf, struct lq_error *e)
+{
+    const struct format *f = NULL;
+    size_t n = 0;
+    struct lq_buf out = {0};
+    enum lq_err err = read_head(path, buf, DETECT_BYTES, &n, e);
+    if (err == LQ_OK && c->format_name != NULL) {
+        err = format_set_find(s, c->format_name, &f, e);
+    }
+    lq_str rest = {buf, n};
+    for (int i = 0; err == LQ_OK && i < TRY_LINES && rest.n > 0; i++) {
+        const char *nl = memchr(rest.p, '\n', rest.n);
+        lq_str line = {rest.p, nl != NULL ? (size_t)(nl - rest.p) : rest.n};
+        rest.p += line.n + (nl != NULL);
+        rest.n -= line.n + (nl != NULL);
+        lq_buf_printf(&out, "%.*s\n", (int)(line.n < 300 ? line.n : 300), line.p);
+        format_try(s, f, line, &out);
+        lq_buf_byte(&out, '\n');
+    }
+    fwrite(out.p, 1, out.n, stdout);
+    lq_buf_fini(&out);
+    return err;
+}
+
+int cmd_format(struct cli *c)
+{
+    static const char *const verbs[] = {"list", "show", "try", "detect"};
+    struct lq_error e = {0};
+    struct format_set *s = NULL;
+    const struct format *f;
+    struct lq_buf out = {0};
+    const char *verb = c->n_args > 0 ? c->args[0] : "";
+    char *buf = lq_alloc(DETECT_BYTES);
+    enum lq_err err = cli_formats(c, &s, &e);
+    if (err != LQ_OK) {
+    } else if (strcmp(verb, "list") == 0 && c->n_args == 1) {
+        list(s);
+    } else if (strcmp(verb, "show") == 0 && c->n_args == 2) {
+        err = format_set_find(s, c->args[1], &f, &e);
+        if (err == LQ_OK) {
+            format_print(f, &out);
+            fwrite(out.p, 1, out.n, stdout);
+        }
+    } else if (strcmp(verb, "try") == 0 && c->n_args == 2) {
+        err = try_file(c, s, c->args[1], buf, &e);
+    } else if (strcmp(verb, "detect") == 0 && c->n_args > 1) {
+        for (size_t i = 1; i < c->n_args; i++) {
+            enum lq_err one = detect(s, c->args[i], buf, &e);
+            if (one != LQ_OK && i + 1 < c->n_args) {
+                lq_error_print(stderr, "lq", &e);
+            }
+            err = one != LQ_OK ? one : err;
+        }
+    } else {
+        const char *near = lq_nearest(verb, strlen(verb), verbs, 4);
+        err = lq_error_set(&e, LQ_EINVAL, "lq format needs one of: list, show NAME, try FILE, detect FILE…");
+        if (near != NULL && strcmp(near, verb) != 0) {
+            lq_error_hint(&e, "did you mean %s?", near);
+        }
+    }
+    lq_buf_fini(&out);
+    format_set_free(&s);
+    free(buf);
+    return err == LQ_OK ? EXIT_DONE : cli_fail(&e);
+}

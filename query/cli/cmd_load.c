@@ -1,0 +1,69 @@
+/*
+ * cmd_load.c - lq load FILE…
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <unistd.h>
+
+#include "ingest/load.h"
+#include "query/cli/cli.h"
+
+static void print_file(const struct load_file *f)
+{
+    static const char *const states[] = {"loaded", "continued", "already loaded", "empty", "FAILED"};
+    printf("%s: %s", f->path, states[f->state]);
+    if (f->lines > 0) {
+        printf(", %s (%s), %llu lines", f->format, f->why, (unsigned long long)f->lines);
+        if (f->parsed < f->lines) {
+            printf(", %llu of them unparsed", (unsigned long long)(f->lines - f->parsed));
+        }
+    }
+    putchar('\n');
+}
+
+int cmd_load(struct cli *c)
+{
+    struct lq_error e = {0};
+    struct format_set *formats = NULL;
+    struct store *store = NULL;
+    struct load_report report = {0};
+    struct load_options o = {.format_name = c->format_name, .labels = &c->labels, .tz = c->tz, .threads = c->threads, .stdin_id = c->stdin_id,
+                             .progress = isatty(STDERR_FILENO) != 0 ? stderr : NULL};
+    if (c->n_args == 0) {
+        lq_error_set(&e, LQ_EINVAL, "files to load are missing");
+        lq_error_hint(&e, "lq load access.log …, or lq load - for standard input");
+        return cli_fail(&e);
+    }
+    enum lq_err err = cli_formats(c, &formats, &e);
+    const struct format *named;
+    if (err == LQ_OK && c->format_name != NULL) {
+        err = format_set_find(formats, c->format_name, &named, &e);
+    }
+    if (err == LQ_OK && c->reference != NULL) {
+        err = time_arg_parse(lq_str_of(c->reference), clock_now_us(), c->tz, &o.reference_us, &e);
+    }
+    if (err == LQ_OK) {
+        err = cli_open(c, true, &store, &e);
+    }
+    if (err == LQ_OK) {
+        o.formats = formats;
+        err = load_files(store, c->args, c->n_args, &o, &report, &e);
+    }
+    for (size_t i = 0; i < report.n; i++) {
+        print_file(&report.files[i]);
+        if (report.files[i].state == LOAD_FAILED) {
+            fflush(stdout);
+            lq_error_print(stderr, "lq", &report.files[i].error);
+        }
+    }
+    if (err == LQ_OK && report.n > 0) {
+        double s = (double)report.elapsed_us / 1e6;
+        printf("%llu lines, %.1f MB in %.2f s: %.2f M lines/s into %s\n", (unsigned long long)report.lines, (double)report.bytes / 1e6, s,
+               (double)report.lines / 1e6 / (s > 0 ? s : 1e-9), store_dir(store));
+    }
+    int status = err != LQ_OK ? cli_fail(&e) : report.failed > 0 ? EXIT_FAILED : EXIT_DONE;
+    load_report_fini(&report);
+    store_close(&store);
+    format_set_free(&formats);
+    return status;
+}

@@ -1,0 +1,135 @@
+/*
+ * lq.c - the program: the table of commands, and which one was meant
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <locale.h>
+#include <stdlib.h>
+
+#include "query/cli/cli.h"
+#include "query/lang/lang.h"
+
+#define READ_FLAGS (FLAG_DATA | FLAG_TZ)
+
+const struct command commands[] = {
+    {"why", "why [FILE… | -] [flags]", "What changed before the errors started? With files: answers from them alone, keeps nothing.",
+     READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL | FLAG_TARGET | FLAG_ONSET | FLAG_LOOKBACK | FLAG_TOP | FLAG_EXPLAIN | FLAGS_LOADING, cmd_why},
+    {"load", "load FILE… | - [flags]", "Load log files (.gz and .zst too) into the store; the same content counts once.",
+     FLAG_DATA | FLAGS_LOADING | FLAG_ID | FLAG_NO_SYNC, cmd_load},
+    {"query", "query 'QUERY' [flags]   (or just: lq 'QUERY')", "Ask the store: lq 'status >= 500 | count by route every 5m | top 5'",
+     READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL, cmd_query},
+    {"plan", "plan 'QUERY' [flags]", "What a query would read.", READ_FLAGS | FLAG_SINCE | FLAG_UNTIL, cmd_plan},
+    {"streams", "streams", "The streams of the store.", READ_FLAGS, cmd_streams},
+    {"fields", "fields", "The fields of each stream; * marks those that distinct counts are kept by.", READ_FLAGS, cmd_fields},
+    {"values", "values FIELD", "The values of a dimension, with count, first and last time seen.", READ_FLAGS, cmd_values},
+    {"format", "format list | show NAME | try FILE | detect FILE…", "The known log formats; what a line becomes, or where it stops matching.",
+     FLAG_FORMAT_NAME | FLAG_FORMATS | FLAG_TZ, cmd_format},
+    {"debug", "debug digest | verify | stats | dump", "Look inside the store.", READ_FLAGS, cmd_debug},
+    {NULL, NULL, NULL, 0, NULL},
+};
+
+static void help(FILE *f)
+{
+    fputs("lq: what changed before the errors started?\n\n", f);
+    for (const struct command *c = commands; c->name != NULL; c++) {
+        fprintf(f, "  lq %s\n      %s\n", c->usage, c->help);
+    }
+    fputs("\nlq COMMAND --help shows the flags of a command; lq help query the query language.\n", f);
+}
+
+static void help_query(FILE *f)
+{
+    fputs("A query: [FILTER |] COLUMNS [by FIELD, …] [every DURATION] [| top N [by COLUMN]] [| bottom N] [| limit N]\n\n"
+          "  filter    FIELD = != > >= < <= VALUE, FIELD ~ !~ \"REGEX\", FIELD in (A, B); and, or, not, ( )\n"
+          "  columns   functions and numbers with + - * /, separated by commas\n\nfunctions:\n", f);
+    for (const struct lang_function *x = lang_functions; x->name != NULL; x++) {
+        char left[32];
+        snprintf(left, sizeof left, "%s%s", x->name, x->takes_field ? "(FIELD)" : "");
+        fprintf(f, "  %-18s %s\n", left, x->help);
+    }
+    fputs("\nexamples:\n"
+          "  lq 'errors / count by host every 5m'\n"
+          "  lq 'status >= 500 and route ~ \"^/api\" | count by route, status every 5m | top 5'\n"
+          "  lq 'p50(request_time), p99(request_time), distinct(client) by route | top 10 by p99' --since 2d\n", f);
+}
+
+/* Several words, an operator or a function: a query. One word that is no command is more likely a mistyped command. */
+static bool looks_like_query(const char *s)
+{
+    for (const struct lang_function *f = lang_functions; f->name != NULL; f++) {
+        if (strcmp(f->name, s) == 0) {
+            return true;
+        }
+    }
+    return strpbrk(s, " =<>~|(,") != NULL;
+}
+
+static int unknown_command(const char *word)
+{
+    const char *names[16];
+    size_t n = 0;
+    struct lq_error e;
+    for (const struct command *c = commands; c->name != NULL; c++) {
+        names[n++] = c->name;
+    }
+    const char *near = lq_nearest(word, strlen(word), names, n);
+    lq_error_set(&e, LQ_EINVAL, "unknown command \"%s\"", word);
+    if (near != NULL) {
+        lq_error_hint(&e, "did you mean lq %s?", near);
+    } else {
+        lq_error_hint(&e, "lq --help lists the commands; a query is like lq 'errors by host every 5m'");
+    }
+    return cli_fail(&e);
+}
+
+static int run(const struct command *cmd, struct cli *c, int argc, char **argv)
+{
+    int status = cli_parse(c, cmd, argc, argv);
+    if (status == 0) {
+        status = cmd->run(c);
+    }
+    timezone_free(&c->tz);
+    return status < 0 ? EXIT_DONE : status;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli *c = lq_alloc(sizeof *c);
+    const struct command *cmd = commands;
+    int status = EXIT_USAGE, at = 1;
+    while (at + 1 < argc && strcmp(argv[at], "--data") == 0) { /* lq --data DIR COMMAND */
+        c->data = argv[at + 1];
+        at += 2;
+    }
+    const char *word = at < argc ? argv[at] : NULL;
+    while (word != NULL && cmd->name != NULL && strcmp(cmd->name, word) != 0) {
+        cmd++;
+    }
+    if (word == NULL) {
+        help(stderr);
+    } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        bool query = at + 1 < argc && strcmp(argv[at + 1], "query") == 0;
+        if (query) {
+            help_query(stdout);
+        } else {
+            help(stdout);
+        }
+        status = EXIT_DONE;
+    } else if (strcmp(word, "--version") == 0) {
+        printf("lq %s (store format %d, %s)\n", LQ_VERSION, STORE_FORMAT_VERSION, __VERSION__);
+        status = EXIT_DONE;
+    } else if (cmd->name != NULL) {
+        status = run(cmd, c, argc - at - 1, argv + at + 1);
+    } else if (looks_like_query(word)) {
+        for (cmd = commands; strcmp(cmd->name, "query") != 0; cmd++) {
+        }
+        status = run(cmd, c, argc - at, argv + at);
+    } else {
+        status = unknown_command(word);
+    }
+    free(c);
+    if (fflush(stdout) != 0 && status == EXIT_DONE) {
+        status = EXIT_FAILED;
+    }
+    return status;
+}
