@@ -198,7 +198,8 @@ static double leak_level(const struct gen *g, double hour)
 static double failure_level(const struct gen *g, double hour, unsigned host)
 {
     const struct scenario *sc = g->sc;
-    if (sc->failure == FAIL_NONE || sc->failure == FAIL_CLIENT || hour < sc->fail_h ||
+    double rolled = sc->failure == FAIL_ERRORS ? 0.05 * host + 0.01 : 0; /* a bad release fails where it has arrived */
+    if (sc->failure == FAIL_NONE || sc->failure == FAIL_CLIENT || hour < sc->fail_h + rolled ||
         (sc->fail_end_h > 0 && hour >= sc->fail_end_h) || (sc->fail_hosts_mask != 0 && (sc->fail_hosts_mask >> host & 1) == 0)) {
         return 0;
     }

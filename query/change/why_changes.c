@@ -38,7 +38,7 @@ static void keep(struct why *y, struct finding *f)
     f->high_us = grid_time_us(&y->g, f->c.high + 1);
 }
 
-/* Volume as a share of the stream, on a variance-stabilising scale. */
+/* A share of its whole; weighted by the whole, its variance is the same in every step as long as nothing changes. */
 static void test_share(struct why *y, const struct grid_stream *st, const struct grid_series *x, const float *part, const float *whole, const char *metric)
 {
     uint32_t n = before_onset(y);
@@ -47,23 +47,34 @@ static void test_share(struct why *y, const struct grid_stream *st, const struct
         sum += (double)part[t];
         all += (double)whole[t];
         y->w[t] = (double)whole[t];
-        y->y[t] = whole[t] > 0 ? asin(sqrt((double)part[t] / (double)whole[t])) : 0;
+        y->y[t] = whole[t] > 0 ? (double)part[t] / (double)whole[t] : 0;
     }
     if (sum < RECORDS_MIN * 4 || sum > all - RECORDS_MIN) {
         return;
     }
     struct change c;
     if (change_best(y->y, y->w, n, &c)) {
-        double before = sin(c.before) * sin(c.before), after = sin(c.after) * sin(c.after);
+        double least = 1 / all;
         struct finding *f = add_finding(y, st, x, metric);
         f->c = c;
-        f->c.before = before;
-        f->c.after = after;
+        f->c.before = c.before > least ? c.before : least;
+        f->c.after = c.after > least ? c.after : least;
         keep(y, f);
-        if (fabs(log((after + 1e-6) / (before + 1e-6))) < 0.15) {
+        if (fabs(log(f->c.after / f->c.before)) < 0.15) {
             f->p = 1; /* sure, but too small to matter */
         }
     }
+}
+
+/* The p of the same question about the difference from the stream's own mean: a host that only follows its stream did not change. */
+static double apart_from_total(struct why *y, const struct grid_stream *st, uint32_t m, uint32_t n)
+{
+    struct change c;
+    for (uint32_t t = 0; t < n; t++) {
+        double k = (double)st->total.log_n[m][t];
+        y->y[t] -= k > 0 ? (double)st->total.log_sum[m][t] / k : 0;
+    }
+    return change_best(y->y, y->w, n, &c) ? c.p : 1;
 }
 
 static void test_measure(struct why *y, const struct grid_stream *st, const struct grid_series *x, uint32_t m)
@@ -87,6 +98,9 @@ static void test_measure(struct why *y, const struct grid_stream *st, const stru
         keep(y, f);
         if (fabs(c.after - c.before) < 0.04) {
             f->p = 1;
+        } else if (x != &st->total) {
+            double p = apart_from_total(y, st, m, n);
+            f->p = p > f->p ? p : f->p;
         }
     }
 }

@@ -48,6 +48,17 @@ static const char *finding_kind(const struct finding *f)
     return f->gone ? "vanished" : f->c.shape == SHAPE_KINK ? "trend_change" : "step_change";
 }
 
+static const char *unit_of(const struct finding *f)
+{
+    const struct stream_schema *s = f->stream->info->schema;
+    for (uint32_t m = 0; m < s->n_measures; m++) {
+        if (strcmp(s->measures[m].name, f->metric) == 0) {
+            return strcmp(s->measures[m].unit, "s") == 0 ? " s" : strcmp(s->measures[m].unit, "bytes") == 0 ? " bytes" : "";
+        }
+    }
+    return "";
+}
+
 static const char *finding_text(struct why *y, const struct finding *f)
 {
     const char *what = subject_text(y, f);
@@ -65,7 +76,8 @@ static const char *finding_text(struct why *y, const struct finding *f)
         return why__printf(y->a, "%s %s: %.3g %% of %s before, %.3g %% %s", what, verb, 100 * f->c.before, strcmp(f->metric, "count") == 0 ? "records" : "its requests",
                            100 * f->c.after, f->c.shape == SHAPE_KINK ? "just before the errors" : "after");
     }
-    return why__printf(y->a, "%s %s: %.3g before, %.3g %s", what, verb, f->c.before, f->c.after, f->c.shape == SHAPE_KINK ? "just before the errors" : "after");
+    return why__printf(y->a, "%s %s: %.3g%s before, %.3g%s %s", what, verb, f->c.before, unit_of(f), f->c.after, unit_of(f),
+                       f->c.shape == SHAPE_KINK ? "just before the errors" : "after");
 }
 
 /* The event that a change belongs to: its interval holds the event, or it appeared within hours after it. The nearest one. */
@@ -75,8 +87,12 @@ static void assign(struct why *y, struct finding *f)
     for (uint32_t i = 0; i < y->n_events; i++) {
         const struct event *e = &y->events[i];
         int64_t gap = f->time_us - e->time_us;
+        int64_t wide = slack; /* where a slow trend began is known no better than a tenth of how long it went on */
+        if (!f->novel && !f->gone && f->c.shape == SHAPE_KINK && y->a->onset_us > f->time_us) {
+            wide += (y->a->onset_us - f->time_us) / 10;
+        }
         bool with = f->novel || f->gone ? gap >= -slack && gap <= WITH_EVENT_S * US
-                                        : f->low_us <= e->end_us + slack && f->high_us >= e->time_us - slack;
+                                        : f->low_us <= e->end_us + wide && f->high_us >= e->time_us - wide;
         gap = gap < 0 ? -gap : gap;
         if (with && gap < best) {
             best = gap;
@@ -160,7 +176,7 @@ static double strength(const struct finding *f)
 static int stronger(const void *a, const void *b)
 {
     const struct finding *x = *(const struct finding *const *)a, *z = *(const struct finding *const *)b;
-    double sx = x->novel ? 0.5 : x->c.stat, sz = z->novel ? 0.5 : z->c.stat;
+    double sx = x->novel ? 1e9 : x->c.stat, sz = z->novel ? 1e9 : z->c.stat; /* what was never seen before says most */
     if (sx != sz) {
         return sx > sz ? -1 : 1;
     }
@@ -277,7 +293,7 @@ static void judge_event(struct why *y, uint32_t i, struct why_suspect *s)
         if (k < 5) {
             add_evidence(s, finding_text(y, f));
         }
-        if (f->series->dim != UINT32_MAX && is_message) {
+        if (f->series->dim != UINT32_MAX && (f->novel || (is_message && f->stream != y->target && x > 0.1))) {
             add_line(y, s, f->stream, f->series->dim, f->series->value);
         }
     }
@@ -410,7 +426,7 @@ void why__rank(struct why *y, uint32_t top)
         if (e->time_us < at_start && e->kind == EVENT_RELEASE) {
             continue; /* what ran when the logs begin is no change */
         }
-        if (e->time_us > a->onset_high_us) {
+        if (e->time_us > a->onset_high_us + 60 * US) { /* clocks of two logs differ a little */
             if (e->kind == EVENT_RELEASE || e->kind == EVENT_ROLLBACK || e->kind == EVENT_RESTART) {
                 clear(y, event_title(y, e), e->time_us, "it came after the errors had started");
             }

@@ -27,18 +27,16 @@ static void wrapped(FILE *f, const char *indent, const char *text)
     size_t col = left;
     while (at < n) {
         size_t word = strcspn(text + at, " ");
-        if (col > left && col + word > WIDTH) {
+        if (col > left && col + 1 + word > WIDTH) {
             fprintf(f, "\n%*s", (int)left, "");
             col = left;
-        }
-        fwrite(text + at, 1, word, f);
-        at += word;
-        col += word;
-        if (at < n) {
+        } else if (col > left) {
             fputc(' ', f);
-            at++;
             col++;
         }
+        fwrite(text + at, 1, word, f);
+        col += word;
+        at += word + (at + word < n);
     }
     fputc('\n', f);
 }
