@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ingest/load_int.h"
 #include "ingest/source.h"
 #include "store/window.h"
 
-enum { THREADS_MAX = 64, TAIL_BYTES = 1 << 16, SNIFF_BYTES = DETECT_BYTES, PROGRESS_EVERY_US = 200000 };
+enum { THREADS_MAX = 64, SNIFF_BYTES = DETECT_BYTES, PROGRESS_EVERY_US = 200000 };
 
 struct tally {
     uint64_t lines, results[PARSE_RESULTS];
@@ -598,86 +599,6 @@ out:
     return store_err;
 }
 
-/* ---- the high-water mark to expect ---- */
-
-static bool last_time(const struct load_options *o, const char *path, int64_t *out, char *format)
-{
-    struct source *s = NULL;
-    char *head = lq_alloc(SNIFF_BYTES), *tail = lq_alloc(TAIL_BYTES);
-    size_t n = 0;
-    bool found = false;
-    struct detection d = {0};
-    if (source_open(path, &s, NULL) == LQ_OK && source_is_file(s) && !source_compressed(s) && source_read(s, head, SNIFF_BYTES, &n, NULL) == LQ_OK && n > 0) {
-        FILE *f = fopen(path, "rb");
-        const struct format *chosen = NULL;
-        if (o->format_name != NULL) {
-            if (format_set_find(o->formats, o->format_name, &chosen, NULL) != LQ_OK) {
-                chosen = NULL;
-            }
-        } else {
-            format_detect(o->formats, (lq_str){head, n}, &d);
-            chosen = d.format;
-        }
-        long back = source_size(s) > TAIL_BYTES ? TAIL_BYTES : (long)source_size(s);
-        struct parser_config c = {chosen, NULL, o->tz, o->reference_us != 0 ? o->reference_us : source_mtime_us(s)};
-        struct parser *p = NULL;
-        if (f != NULL && chosen != NULL && fseek(f, -back, SEEK_END) == 0 && parser_new(&c, &p, NULL) == LQ_OK) {
-            size_t got = fread(tail, 1, TAIL_BYTES, f);
-            struct record r;
-            snprintf(format, NAME_BYTES_MAX, "%s", format_name(chosen));
-            for (const char *q = tail, *end = tail + got; q < end;) {
-                const char *nl = memchr(q, '\n', (size_t)(end - q));
-                lq_str line = {q, (size_t)((nl != NULL ? nl : end) - q)};
-                if (parser_parse(p, line, &r) == PARSE_OK && (!found || r.time_us > *out)) {
-                    *out = r.time_us;
-                    found = true;
-                }
-                q = nl != NULL ? nl + 1 : end;
-            }
-        }
-        parser_free(&p);
-        if (f != NULL) {
-            fclose(f);
-        }
-    }
-    source_close(&s);
-    free(head);
-    free(tail);
-    return found;
-}
-
-/* The least, over the formats, of the latest last line: no stream ends before it. Only when every file can be looked at. */
-static void expect_high_water(struct loader *l, const char *const *paths, size_t n)
-{
-    char (*formats)[NAME_BYTES_MAX] = lq_alloc((n + 1) * sizeof *formats);
-    int64_t *latest = lq_alloc((n + 1) * sizeof *latest), least = INT64_MAX, now = clock_now_us();
-    size_t kinds = 0;
-    bool all = n > 0;
-    for (size_t i = 0; i < n && all; i++) {
-        char format[NAME_BYTES_MAX];
-        int64_t t = INT64_MIN;
-        all = strcmp(paths[i], "-") != 0 && last_time(l->o, paths[i], &t, format) && t <= now;
-        size_t k = 0;
-        while (all && k < kinds && strcmp(formats[k], format) != 0) {
-            k++;
-        }
-        if (all && k == kinds) {
-            memcpy(formats[kinds], format, sizeof format);
-            latest[kinds++] = t;
-        } else if (all && t > latest[k]) {
-            latest[k] = t;
-        }
-    }
-    for (size_t k = 0; k < kinds; k++) {
-        least = latest[k] < least ? latest[k] : least;
-    }
-    if (all && kinds > 0) {
-        store_expect_high_water(l->store, least);
-    }
-    free(formats);
-    free(latest);
-}
-
 enum lq_err load_files(struct store *s, const char *const *paths, size_t n, const struct load_options *o, struct load_report *report,
                        struct lq_error *e)
 {
@@ -711,7 +632,7 @@ enum lq_err load_files(struct store *s, const char *const *paths, size_t n, cons
         }
     }
     if (err == LQ_OK) {
-        expect_high_water(l, paths, n);
+        load__expect_high_water(s, o, paths, n);
     }
     for (size_t i = 0; i < n && o->progress != NULL; i++) {
         struct source *src = NULL;

@@ -1,20 +1,16 @@
 /*
- * lower.c - compile a regex to a scanner program, and run it
+ * lower.c - compile a regex to a scanner program (lower_run.c runs it)
  *
  * Two passes over a small syntax tree: parse (recursive descent, mirrors PCRE2's grammar for the part that is understood), then emit
  * with the set of first bytes of every node. A choice is a table of 256 + 1 entries (the last: end of line) that gives the target.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "schema/lower.h"
+#include "schema/lower_int.h"
 
 #include <stdlib.h>
 
-enum { NODES_MAX = 512, OPS_MAX = 1024, CLASSES_MAX = 128, CHOICES_MAX = 64, DEPTH_MAX = 24, REPEAT_MAX = 1000, LITERALS_MAX = 512 };
-
-struct byte_set {
-    uint8_t has[256];
-};
+enum { NODES_MAX = 512, DEPTH_MAX = 24, REPEAT_MAX = 1000 };
 
 enum node_kind { NODE_EMPTY, NODE_SET, NODE_END, NODE_SEQ, NODE_ALT, NODE_GROUP, NODE_REPEAT };
 
@@ -25,36 +21,6 @@ struct node {
     uint16_t group;    /* GROUP: 0 = not capturing */
     uint32_t min, max; /* REPEAT; max UINT32_MAX = no limit */
     bool lazy;
-};
-
-enum op_code {
-    OP_LITERAL,    /* n bytes at lit + arg */
-    OP_SET,        /* one byte of class arg */
-    OP_SPAN,       /* min..max bytes of class arg, greedy */
-    OP_SPAN_UNTIL, /* the same where the class is all bytes but one (byte = n): memchr */
-    OP_LAZY,       /* min..max bytes of class arg, as few as possible until byte n follows */
-    OP_SAVE,       /* spans[arg] = here */
-    OP_CHOICE,     /* jump by choices[arg][byte or 256] */
-    OP_JUMP,       /* to arg */
-    OP_END,        /* end of the line only */
-    OP_MATCH,
-};
-
-struct op {
-    uint8_t code;
-    uint8_t n;
-    uint16_t arg;
-    uint32_t min, max;
-};
-
-#define NO_PATH UINT16_MAX
-
-struct lower {
-    struct op ops[OPS_MAX];
-    struct byte_set classes[CLASSES_MAX];
-    uint16_t choices[CHOICES_MAX][257];
-    char literals[LITERALS_MAX];
-    uint32_t n_ops, n_classes, n_choices, n_literals, n_groups;
 };
 
 struct compiler {
@@ -624,103 +590,4 @@ void lower_free(struct lower **l)
 uint32_t lower_groups(const struct lower *l)
 {
     return l->n_groups;
-}
-
-/* ---- run ---- */
-
-static inline const char *run_span(const struct lower *l, const struct op *o, const char *p, const char *end)
-{
-    const uint8_t *has = l->classes[o->arg].has;
-    const char *limit = o->max < (size_t)(end - p) ? p + o->max : end, *q = p;
-    while (q < limit && has[(uint8_t)*q]) {
-        q++;
-    }
-    return (size_t)(q - p) < o->min ? NULL : q;
-}
-
-static inline const char *run_lazy(const struct lower *l, const struct op *o, const char *p, const char *end)
-{
-    const uint8_t *has = l->classes[o->arg].has;
-    const char *limit = o->max < (size_t)(end - p) ? p + o->max : end;
-    for (const char *q = p;; q++) {
-        if ((size_t)(q - p) >= o->min && q < end && (uint8_t)*q == o->n) {
-            return q;
-        }
-        if (q >= limit || !has[(uint8_t)*q]) {
-            return NULL;
-        }
-    }
-}
-
-bool lower_match(const struct lower *l, lq_str line, uint32_t *spans)
-{
-    const char *start = line.p, *p = start, *end = start + line.n;
-    memset(spans, 0xff, 2 * (l->n_groups + 1) * sizeof *spans);
-    for (const struct op *o = l->ops;;) {
-        switch (o->code) {
-        case OP_LITERAL:
-            if ((size_t)(end - p) < o->n) {
-                return false;
-            }
-            for (unsigned i = 0; i < o->n; i++) {
-                if (p[i] != l->literals[o->arg + i]) {
-                    return false;
-                }
-            }
-            p += o->n;
-            break;
-        case OP_SET:
-            if (p == end || !l->classes[o->arg].has[(uint8_t)*p]) {
-                return false;
-            }
-            p++;
-            break;
-        case OP_SPAN:
-            p = run_span(l, o, p, end);
-            if (p == NULL) {
-                return false;
-            }
-            break;
-        case OP_SPAN_UNTIL: {
-            const char *limit = o->max < (size_t)(end - p) ? p + o->max : end;
-            const char *q = p < limit ? memchr(p, o->n, (size_t)(limit - p)) : NULL;
-            q = q != NULL ? q : limit;
-            if ((size_t)(q - p) < o->min) {
-                return false;
-            }
-            p = q;
-            break;
-        }
-        case OP_LAZY:
-            p = run_lazy(l, o, p, end);
-            if (p == NULL) {
-                return false;
-            }
-            break;
-        case OP_SAVE:
-            spans[o->arg] = (uint32_t)(p - start);
-            break;
-        case OP_CHOICE: {
-            uint16_t to = l->choices[o->arg][p < end ? (unsigned)(uint8_t)*p : 256U];
-            if (to == NO_PATH) {
-                return false;
-            }
-            o = &l->ops[to];
-            continue;
-        }
-        case OP_JUMP:
-            o = &l->ops[o->arg];
-            continue;
-        case OP_END:
-            if (p != end) {
-                return false;
-            }
-            break;
-        default: /* OP_MATCH */
-            spans[0] = 0;
-            spans[1] = (uint32_t)(p - start);
-            return true;
-        }
-        o++;
-    }
 }

@@ -108,11 +108,11 @@ static void add_member(struct why *y, struct why_suspect *s, const struct findin
     }
     const struct stream_schema *x = f->stream->info->schema;
     struct why_member *m = &s->members[s->n_members++];
-    *m = (struct why_member){.time_us = f->time_us, .kind = finding_kind(f), .text = finding_text(y, f), .stream = x->name, .metric = f->metric,
+    *m = (struct why_member){.time_us = f->time_us, .kind = finding_kind(f), .text = finding_text(y, f), .stream = why__printf(y->a, "%s", x->name), .metric = why__printf(y->a, "%s", f->metric),
                              .before = f->c.before, .after = f->c.after, .p = f->p};
     if (f->series->dim != UINT32_MAX) {
         lq_str v = why__value(y, f->stream, f->series->dim, f->series->value);
-        m->dim = x->dims[f->series->dim];
+        m->dim = why__printf(y->a, "%s", x->dims[f->series->dim]);
         m->value = why__printf(y->a, "%.*s", (int)v.n, v.p);
     }
 }
@@ -265,7 +265,7 @@ static void judge_event(struct why *y, uint32_t i, struct why_suspect *s)
     static const char *const kinds[] = {"release", "rollback", "restart", "marker"};
     *s = (struct why_suspect){.kind = kinds[e->kind], .title = event_title(y, e), .time_us = e->time_us, .low_us = e->time_us, .high_us = e->end_us, .metric = "count"};
     if (e->stream != NULL) {
-        s->stream = e->stream->info->schema->name;
+        s->stream = why__printf(y->a, "%s", e->stream->info->schema->name);
         s->dim = "version";
         s->value = e->name;
         add_line(y, s, e->stream, e->dim, e->value);
@@ -324,10 +324,10 @@ static void judge_loose(struct why *y)
         }
         struct why_suspect *s = &a->suspects[a->n_suspects++];
         const struct stream_schema *x = f->stream->info->schema;
-        *s = (struct why_suspect){.kind = finding_kind(f), .title = finding_text(y, f), .time_us = f->time_us, .low_us = f->low_us, .high_us = f->high_us, .stream = x->name, .metric = f->metric};
+        *s = (struct why_suspect){.kind = finding_kind(f), .title = finding_text(y, f), .time_us = f->time_us, .low_us = f->low_us, .high_us = f->high_us, .stream = why__printf(a, "%s", x->name), .metric = why__printf(a, "%s", f->metric)};
         if (f->series->dim != UINT32_MAX) {
             lq_str v = why__value(y, f->stream, f->series->dim, f->series->value);
-            s->dim = x->dims[f->series->dim];
+            s->dim = why__printf(a, "%s", x->dims[f->series->dim]);
             s->value = why__printf(a, "%.*s", (int)v.n, v.p);
         }
         s->terms[TERM_TIME] = time_term(y, f->time_us);
@@ -373,8 +373,8 @@ static void judge_identities(struct why *y)
                 struct why_suspect *s = &a->suspects[a->n_suspects++];
                 const char *name = why__printf(a, "%.*s", (int)after.items[0].name.n, after.items[0].name.p);
                 *s = (struct why_suspect){.kind = "new_value", .confidence = share > 0.6 ? "high" : "medium", .title = why__printf(a, "one %s: %s", info->schema->identities[i], name),
-                                          .time_us = a->onset_us, .low_us = a->onset_low_us, .high_us = a->onset_high_us, .stream = info->schema->name,
-                                          .dim = info->schema->identities[i], .value = name, .metric = "errors", .score = 0.5 + 0.5 * share};
+                                          .time_us = a->onset_us, .low_us = a->onset_low_us, .high_us = a->onset_high_us, .stream = why__printf(a, "%s", info->schema->name),
+                                          .dim = why__printf(a, "%s", info->schema->identities[i]), .value = name, .metric = "errors", .score = 0.5 + 0.5 * share};
                 s->terms[TERM_CONTRAST] = share;
                 add_evidence(s, why__printf(a, "%s makes %.3g %% of all errors since they started, %.3g %% before (counts within %llu)", name, 100 * share, 100 * was,
                                             (unsigned long long)after.error_bound));

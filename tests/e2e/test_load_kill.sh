@@ -34,11 +34,14 @@ zstd -q -c web-2/app.log >"$dir/moved/app-web-2.log.zst"
 [ "$(digest "$dir/whole")" = "$want" ] || { echo "the same content was counted twice"; exit 1; }
 
 # A file that grows, and a truncated archive that is completed.
-mkdir -p "$dir/grow/web-9" && head -c 300000 web-1/access.log >"$dir/grow/web-9/access.log"
-full=$(head -n 2000 web-1/access.log)
-printf '%s\n' "$full" | head -n 5 >"$dir/grow/web-9/access.log"
+mkdir -p "$dir/grow/web-9" && head -n 5 web-1/access.log >"$dir/grow/web-9/access.log"
 "$lq" load --data "$dir/grown" "$dir/grow/web-9/access.log" >/dev/null
-printf '%s\n' "$full" >"$dir/grow/web-9/access.log"
+head -n 2000 web-1/access.log >"$dir/grow/web-9/access.log"
 "$lq" load --data "$dir/grown" "$dir/grow/web-9/access.log" | grep -q continued
 [ "$("$lq" count --data "$dir/grown" --since 2000-01-01 --format csv | tail -1)" = "combined_time,2000" ] || { echo "a grown file is not continued"; exit 1; }
+head -n 2000 web-1/access.log | gzip >"$dir/grow/web-9/whole.gz"
+head -c 20000 "$dir/grow/web-9/whole.gz" >"$dir/grow/web-9/access.gz"
+"$lq" load --data "$dir/cut" "$dir/grow/web-9/access.gz" >/dev/null 2>&1 && { echo "a truncated archive must be reported"; exit 1; }
+"$lq" load --data "$dir/cut" "$dir/grow/web-9/whole.gz" | grep -q continued
+[ "$("$lq" count --data "$dir/cut" --since 2000-01-01 --format csv | tail -1)" = "combined_time,2000" ] || { echo "a completed archive is not continued exactly"; exit 1; }
 echo "one content, whatever happened"

@@ -97,7 +97,7 @@ Test(format, loader_errors_name_the_place)
         uint32_t line, column;
         const char *message, *hint;
     } cases[] = {
-        {"name: x\n\tpattern: y\n", 2, 1, "a tab?", ""},
+        {"name: x\n\tpattern: y\n", 2, 1, "tab", ""},
         {"name: x\npatern: a\n", 2, 1, "unknown key patern", "pattern"},
         {"name: x\nname: y\n", 2, 1, "twice: name", ""},
         {"name: x\npriority: 010\n", 2, 11, "a whole number is expected", ""},
