@@ -355,8 +355,12 @@ static enum lq_err pump(struct loader *l, struct reading *r, uint64_t offset, st
             }
             c->n += n;
         }
-        const char *last = c->n > 0 && !eof ? memrchr(c->p, '\n', c->n) : NULL;
-        if (last != NULL) {
+        bool whole = eof && read_err == LQ_OK; /* the end of a damaged file is no end of a line */
+        const char *last = c->n > 0 && !whole ? memrchr(c->p, '\n', c->n) : NULL;
+        if (eof && !whole && last == NULL) {
+            offset -= c->n;
+            c->n = 0;
+        } else if (last != NULL) {
             size_t keep = (size_t)(last + 1 - c->p);
             lq_buf_add(&rest, c->p + keep, c->n - keep);
             c->n = keep;
@@ -376,7 +380,7 @@ static enum lq_err pump(struct loader *l, struct reading *r, uint64_t offset, st
         }
     }
     settle_all(l);
-    l->cp.offset = offset;
+    l->cp.offset = offset - rest.n;
     lq_buf_fini(&rest);
     if (err == LQ_OK && read_err != LQ_OK) {
         l->file->state = LOAD_FAILED;
