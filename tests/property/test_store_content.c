@@ -1,0 +1,186 @@
+/*
+ * test_store_content.c - the same records give the same content: any order, any number of windows and flushes, compacted or not, reopened
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "tests/support/store_support.h"
+
+enum { RECORDS = 6000 };
+
+/* order: a permutation by multiplication; windows take records in turn. */
+static void fill(struct store *s, uint32_t stride, uint32_t n_windows, uint32_t n_flushes)
+{
+    struct window *w[4];
+    struct stream_use *u = NULL;
+    struct lq_error e = {0};
+    struct generated g;
+    cr_assert(stream_use_open(s, &web_schema, &u, &e) == LQ_OK, "%s", e.msg);
+    for (uint32_t i = 0; i < n_windows; i++) {
+        cr_assert(window_new(s, &w[i], &e) == LQ_OK);
+    }
+    for (uint32_t i = 0; i < RECORDS; i++) {
+        generate((uint32_t)((uint64_t)i * stride % RECORDS), &g);
+        window_observe(w[i % n_windows], u, &g.r);
+        if ((i + 1) % (RECORDS / n_flushes) == 0) {
+            cr_assert(store_flush(s, w, n_windows, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
+        }
+    }
+    cr_assert(store_flush(s, w, n_windows, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
+    for (uint32_t i = 0; i < n_windows; i++) {
+        window_free(&w[i]);
+    }
+    stream_use_close(&u);
+}
+
+Test(store_content, digest_does_not_depend_on_how_the_records_came)
+{
+    static const struct {
+        uint32_t stride, windows, flushes;
+    } ways[] = {{1, 1, 1}, {5999, 1, 1}, {7, 3, 4}, {1, 4, 10}, {1201, 2, 3}};
+    char first[33] = "", hex[33], dir[64];
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        bool capped, more = true;
+        temp_dir(dir);
+        struct store *s = open_store(dir, (struct store_options){0});
+        fill(s, ways[i].stride, ways[i].windows, ways[i].flushes);
+        digest_of(s, hex, &capped);
+        cr_expect(!capped);
+        if (i == 0) {
+            strcpy(first, hex);
+        }
+        cr_expect(strcmp(first, hex) == 0, "way %zu: %s, not %s", i, hex, first);
+        while (more) {
+            cr_assert(store_compact(s, 5, &more, NULL) == LQ_OK);
+        }
+        digest_of(s, hex, &capped);
+        cr_expect(strcmp(first, hex) == 0, "way %zu, compacted", i);
+        verify_store(s);
+        store_close(&s);
+        s = open_store(dir, (struct store_options){0});
+        digest_of(s, hex, &capped);
+        cr_expect(strcmp(first, hex) == 0, "way %zu, reopened", i);
+        store_close(&s);
+        remove_dir(dir);
+    }
+}
+
+/* Every tier's totals and cells against plain counting. */
+Test(store_content, cells_equal_a_reference_model)
+{
+    char dir[64];
+    struct lq_error e = {0};
+    struct snapshot *snap = NULL;
+    temp_dir(dir);
+    struct store *s = open_store(dir, (struct store_options){0});
+    fill(s, 7, 2, 3);
+    cr_assert(snapshot_open(s, &snap, &e) == LQ_OK);
+    for (int tier = 0; tier < TIERS; tier++) {
+        struct scan *c = NULL;
+        const struct fragment *f;
+        int64_t period;
+        uint64_t count = 0, bins = 0, want_bins = 0;
+        int64_t bytes = 0, want_bytes = 0, slowest = 0, want_slowest = 0;
+        for (uint32_t i = 0; i < RECORDS; i++) {
+            struct generated g;
+            generate(i, &g);
+            want_bytes += g.r.measures[0];
+            if ((g.r.measure_set & 2) != 0) {
+                want_bins++;
+                want_slowest = g.r.measures[1] > want_slowest ? g.r.measures[1] : want_slowest;
+            }
+        }
+        cr_assert(scan_open(snap, 0, tier, SECTION_TOTALS, INT64_MIN / 4, INT64_MAX / 4, FRAGMENT_ALL, &c, &e) == LQ_OK);
+        while (scan_next(c, &f, &period, &e) == LQ_OK && f != NULL) {
+            for (uint32_t r = 0; r < f->rows; r++) {
+                struct bin one;
+                size_t n;
+                const struct bin *b = fragment_bins(&f->m[1], r, &one, &n);
+                count += f->count[r];
+                bytes += f->m[0].sum[r];
+                slowest = f->m[1].n[r] > 0 && f->m[1].max[r] > slowest ? f->m[1].max[r] : slowest;
+                for (size_t k = 0; k < n; k++) {
+                    bins += b[k].n;
+                }
+            }
+        }
+        scan_close(&c);
+        cr_expect(count == RECORDS && bytes == want_bytes && slowest == want_slowest && bins == want_bins, "tier %d: %llu %lld", tier,
+                  (unsigned long long)count, (long long)bytes);
+    }
+    snapshot_close(&snap);
+    store_close(&s);
+    remove_dir(dir);
+}
+
+Test(store_content, caps_do_not_blind)
+{
+    char dir[64], name[32];
+    struct lq_error e = {0};
+    struct snapshot *snap = NULL;
+    struct window *w = NULL;
+    struct stream_use *u = NULL;
+    struct generated g;
+    temp_dir(dir);
+    struct store *s = open_store(dir, (struct store_options){.dim_values_max = 100});
+    cr_assert(window_new(s, &w, &e) == LQ_OK && stream_use_open(s, &web_schema, &u, &e) == LQ_OK);
+    for (uint32_t i = 0; i < 3000; i++) { /* a scanner first, then real routes */
+        generate(i, &g);
+        bool real = i >= 2900;
+        snprintf(name, sizeof name, real ? "/real%u" : "/scan%u", real ? i % 50 : i);
+        g.r.dims[6] = lq_str_of(name);
+        g.r.success = real;
+        g.r.error = false;
+        g.r.dims[0] = LQ_STR("false");
+        window_observe(w, u, &g.r);
+    }
+    struct window *all[] = {w};
+    cr_assert(store_flush(s, all, 1, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
+    cr_assert(snapshot_open(s, &snap, &e) == LQ_OK);
+    uint32_t real = 0, scanned = 0;
+    for (uint32_t v = 2; v < snapshot_values(snap, 0, 6); v++) {
+        bool is_real = memcmp(snapshot_value(snap, 0, 6, v)->text.p, "/real", 5) == 0;
+        real += is_real;
+        scanned += !is_real;
+    }
+    cr_expect(real == 50 && scanned == 25, "%u real routes, %u of the scanner", real, scanned);
+    cr_expect(snapshot_value(snap, 0, 6, VALUE_OVERFLOW)->count == 2875, "the rest is counted under (overflow)");
+    cr_expect(snapshot_counter(snap, "overflow_values") == 2875);
+    snapshot_close(&snap);
+    window_free(&w);
+    stream_use_close(&u);
+    store_close(&s);
+    remove_dir(dir);
+}
+
+Test(store_content, a_line_from_the_future_expires_nothing)
+{
+    char dir[64];
+    struct lq_error e = {0};
+    struct window *w = NULL;
+    struct stream_use *u = NULL;
+    struct generated g;
+    struct snapshot *snap = NULL;
+    bool more;
+    temp_dir(dir);
+    struct store *s = open_store(dir, (struct store_options){0});
+    cr_assert(window_new(s, &w, &e) == LQ_OK && stream_use_open(s, &web_schema, &u, &e) == LQ_OK);
+    generate(1, &g);
+    g.r.time_us = 4070908800000000; /* 2099 */
+    window_observe(w, u, &g.r);
+    for (uint32_t i = 0; i < 10; i++) {
+        generate(i, &g);
+        g.r.time_us = clock_now_us() - 1000000;
+        window_observe(w, u, &g.r);
+    }
+    struct window *all[] = {w};
+    cr_assert(store_flush(s, all, 1, NULL, 0, NULL, 0, 1, &e) == LQ_OK);
+    cr_assert(store_retain(s, 100, &more, &e) == LQ_OK);
+    cr_assert(snapshot_open(s, &snap, &e) == LQ_OK);
+    cr_expect(snapshot_counter(snap, "future_time") == 1);
+    cr_expect(snapshot_stream(snap, 0)->lines == 11 && snapshot_stream(snap, 0)->high_water_us < 4070908800000000);
+    snapshot_close(&snap);
+    window_free(&w);
+    stream_use_close(&u);
+    store_close(&s);
+    remove_dir(dir);
+}
