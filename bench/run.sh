@@ -17,13 +17,10 @@ timed() { # NAME COMMAND…: wall, user+sys, max RSS; the median of three
   done | sort -n | awk -v name="$name" 'NR == 2 { printf "%-44s wall %7.3f s   cpu %7.3f s   max RSS %6.1f MB\n", name, $1, $2 + $3, $4 / 1024; }'
 }
 
-"$BUILD/lqgen" --scenario week --lines "$LINES" "$dir/logs" 2>/dev/null
+"$BUILD/lqgen" --scenario week --one-file --lines "$LINES" "$dir/logs" 2>/dev/null
 files=("$dir"/logs/web-*/access.log)
 cat "${files[@]}" >/dev/null
 echo "$LINES lines, $(du -cb "${files[@]}" | tail -1 | cut -f1) bytes"
-load1() { rm -rf "$dir/s1"; "$lq" load --threads 1 --data "$dir/s1" "${files[@]}"; }
-load2() { rm -rf "$dir/s2"; "$lq" load --threads 2 --data "$dir/s2" "${files[@]}"; }
-export -f load1 load2
 export lq dir
 timed "lq load, 1 thread, durable" bash -c 'rm -rf "$dir/s1"; exec "$lq" load --threads 1 --data "$dir/s1" "$@"' x "${files[@]}"
 timed "lq load, 2 threads, durable" bash -c 'rm -rf "$dir/s2"; exec "$lq" load --threads 2 --data "$dir/s2" "$@"' x "${files[@]}"

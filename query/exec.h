@@ -19,7 +19,7 @@
 #include "schema/timefmt.h"
 #include "store/reader.h"
 
-enum { RESULT_SERIES_MAX = 200000, RESULT_POINTS_MAX = 40000000 };
+enum { RESULT_SERIES_MAX = 200000, RESULT_POINTS_MAX = 60000000 };
 
 struct exec_options {
     int64_t from_us, to_us; /* [from, to); INT64_MIN / INT64_MAX = everything stored */

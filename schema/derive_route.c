@@ -137,8 +137,8 @@ static lq_str hashed_part(lq_str s)
 
 lq_str derive_path(lq_str t)
 {
-    const char *slashes = t.n > 8 ? memmem(t.p, 9, "://", 3) : NULL;
-    if (slashes != NULL && t.p[0] != '/') {
+    const char *slashes = t.n > 8 && t.p[0] != '/' ? memmem(t.p, 9, "://", 3) : NULL;
+    if (slashes != NULL) {
         const char *host = slashes + 3, *end = t.p + t.n;
         const char *slash = memchr(host, '/', (size_t)(end - host));
         t = slash != NULL ? (lq_str){slash, (size_t)(end - slash)} : LQ_STR("/");

@@ -52,7 +52,7 @@ static void take_fragment(void *ctx, int tier, int section, int64_t period_s, co
     add_put(f, DB_DATA, false, &k, at);
 }
 
-static void take_heavy(void *ctx, uint32_t identity, bool error, int64_t hour_s, const struct heavy_count *c, size_t n)
+static void take_heavy(void *ctx, uint32_t identity, bool error, int64_t hour_s, const struct heavy_count *c, size_t n, uint64_t total)
 {
     struct flush *f = ctx;
     struct key_buf k;
@@ -64,6 +64,7 @@ static void take_heavy(void *ctx, uint32_t identity, bool error, int64_t hour_s,
         items[i] = (struct heavy_item){x->names[c[i].identity], c[i].count};
     }
     heavy_from(items, n, &fresh);
+    fresh.total = total;
     free(items);
     data_key(&k, TIER_1H, f->st->id, SECTION_HEAVY, hour_s, identity << 1 | error);
     enum lq_err err = f->err == LQ_OK ? engine_get(f->txn, DB_DATA, key_str(&k), &stored, f->e) : LQ_ENOENT;

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 
 #include "store/fragment_build.h"
+#include "store/heavy.h"
 #include "store/radix.h"
 
-enum { HOUR_S = 3600, KEEP_HEAVY_PER_HOUR = 4096 };
+enum { HOUR_S = 3600, COUNTED_MAX = 256 };
 
 struct folder {
     const struct observations *o;
@@ -160,10 +161,23 @@ static void fold_marginals(struct folder *x, const struct keyed_row *rows, size_
 
 /* ---- heaviest identities of one hour ---- */
 
-static int more(const void *a, const void *b)
+/* Drops the items that cannot be among the HEAVY_MAX + 1 heaviest; their number by count, up to COUNTED_MAX, tells which. */
+static size_t keep_heavy(struct heavy_count *c, size_t n)
 {
-    const struct heavy_count *x = a, *y = b;
-    return x->count != y->count ? (x->count > y->count ? -1 : 1) : x->identity < y->identity ? -1 : x->identity > y->identity;
+    size_t of_count[COUNTED_MAX + 1] = {0}, k = 0, seen = 0;
+    uint64_t least = COUNTED_MAX;
+    for (size_t i = 0; i < n; i++) {
+        of_count[c[i].count < COUNTED_MAX ? c[i].count : COUNTED_MAX]++;
+    }
+    while (least > 0 && (seen += of_count[least]) <= HEAVY_MAX) {
+        least--;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (c[i].count >= least) {
+            c[k++] = c[i];
+        }
+    }
+    return k;
 }
 
 static void fold_heavy(struct folder *x, const struct keyed_row *rows, size_t n, int64_t hour)
@@ -190,8 +204,11 @@ static void fold_heavy(struct folder *x, const struct keyed_row *rows, size_t n,
                 }
                 counts[c] = (struct heavy_count){(uint32_t)x->keys[from], i - from};
             }
-            qsort(counts, c, sizeof *counts, more);
-            x->sink->heavy(x->sink->ctx, p, error != 0, hour, counts, c);
+            uint64_t total = 0;
+            for (size_t j = 0; j < c; j++) {
+                total += counts[j].count;
+            }
+            x->sink->heavy(x->sink->ctx, p, error != 0, hour, counts, keep_heavy(counts, c), total);
         }
         free(counts);
     }

@@ -45,8 +45,8 @@ struct heavy_count {
 struct fold_sink {
     void *ctx;
     void (*fragment)(void *ctx, int tier, int section, int64_t period_start_s, const struct fragment *f);
-    /* Exact counts of one hour: all identities seen with this error flag. */
-    void (*heavy)(void *ctx, uint32_t identity_no, bool error, int64_t hour_start_s, const struct heavy_count *c, size_t n);
+    /* Exact counts of one hour with this error flag: at least the HEAVY_MAX + 1 heaviest identities; total counts all of them. */
+    void (*heavy)(void *ctx, uint32_t identity_no, bool error, int64_t hour_start_s, const struct heavy_count *c, size_t n, uint64_t total);
 };
 
 /* tier_from_s: observations before it do not enter a tier. bucket_cells_max: a 1 min or 10 s bucket with more cells files the surplus

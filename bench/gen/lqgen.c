@@ -1,7 +1,7 @@
 /*
  * lqgen.c - realistic logs with planted incidents, the same bytes for the same arguments
  *
- *      lqgen --scenario NAME [--lines N] [--days D] [--seed S] [--no-app] DIR
+ *      lqgen --scenario NAME [--lines N] [--days D] [--seed S] [--no-app] [--one-file] DIR
  *
  * writes DIR/web-1/access.log … DIR/web-4/access.log (combined format with the request time in seconds at the end, as nginx writes it
  * with `$request_time` appended) and DIR/web-N/app.log (logback layout). Traffic has a daily and a weekly cycle, routes and clients are
@@ -38,7 +38,7 @@ struct gen {
     struct rng rng;
     double days;
     uint64_t lines;
-    bool app, week;
+    bool app, week, one_file; /* one_file: all hosts behind one proxy's log */
     FILE *access[HOSTS], *applog[HOSTS];
     struct route routes[ROUTES_MAX];
     unsigned n_routes;
@@ -452,7 +452,7 @@ static FILE *create(const char *dir, unsigned host, const char *name)
 
 static void usage(FILE *f)
 {
-    fputs("usage: lqgen --scenario NAME [--lines N] [--days D] [--seed S] [--no-app] DIR\n\nscenarios:\n", f);
+    fputs("usage: lqgen --scenario NAME [--lines N] [--days D] [--seed S] [--no-app] [--one-file] DIR\n\nscenarios:\n", f);
     for (unsigned i = 0; i < n_scenarios; i++) {
         fprintf(f, "  %-12s %s\n", scenarios[i].name, scenarios[i].text);
     }
@@ -471,6 +471,8 @@ int main(int argc, char **argv)
             return 0;
         } else if (strcmp(argv[i], "--no-app") == 0) {
             g.app = false;
+        } else if (strcmp(argv[i], "--one-file") == 0) {
+            g.one_file = true;
         } else if (has_value && strcmp(argv[i], "--scenario") == 0) {
             name = argv[++i];
         } else if (has_value && strcmp(argv[i], "--lines") == 0) {
@@ -505,14 +507,14 @@ int main(int argc, char **argv)
     }
     for (unsigned h = 0; h < HOSTS; h++) {
         g.version[h] = "2.4.0";
-        g.access[h] = create(dir, h, "access.log");
+        g.access[h] = g.one_file && h > 0 ? g.access[0] : create(dir, h, "access.log");
         g.applog[h] = g.app ? create(dir, h, "app.log") : NULL;
     }
     setup_routes(&g);
     generate(&g);
     int failed = 0;
     for (unsigned h = 0; h < HOSTS; h++) {
-        failed |= fclose(g.access[h]) != 0;
+        failed |= (h == 0 || !g.one_file) && fclose(g.access[h]) != 0;
         failed |= g.applog[h] != NULL && fclose(g.applog[h]) != 0;
     }
     if (failed) {

@@ -105,7 +105,7 @@ void lq_buf_printf(struct lq_buf *b, const char *fmt, ...)
     b->n += (size_t)n;
 }
 
-void lq_buf_varint(struct lq_buf *b, uint64_t v)
+void lq_buf_varint_long(struct lq_buf *b, uint64_t v)
 {
     lq_buf_reserve(b, 10);
     char *p = b->p + b->n;

@@ -69,7 +69,15 @@ static inline void lq_buf_byte(struct lq_buf *b, uint8_t c)
     b->p[b->n++] = (char)c;
 }
 /* LEB128 varint; signed values zigzag. */
-void lq_buf_varint(struct lq_buf *b, uint64_t v);
+void lq_buf_varint_long(struct lq_buf *b, uint64_t v);
+static inline void lq_buf_varint(struct lq_buf *b, uint64_t v)
+{
+    if (v < 0x80 && b->n < b->cap) {
+        b->p[b->n++] = (char)v;
+    } else {
+        lq_buf_varint_long(b, v);
+    }
+}
 static inline uint64_t lq_zigzag(int64_t v)
 {
     return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
