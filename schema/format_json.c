@@ -30,7 +30,7 @@ static bool see(void *ctx, lq_str path, struct json_value v)
 {
     struct inference *x = ctx;
     uint32_t i = 0;
-    if (path.n >= NAME_BYTES_MAX || path.n == 0 || v.type == JSON_NULL) {
+    if (path.n >= NAME_BYTES_MAX || path.n == 0 || v.type == LQ_JSON_NULL) {
         return true;
     }
     while (i < x->n && !lq_str_is(path, x->f[i].name)) {
@@ -46,8 +46,8 @@ static bool see(void *ctx, lq_str path, struct json_value v)
         x->n++;
     }
     f->n++;
-    f->strings += v.type == JSON_STRING;
-    f->numbers += v.type == JSON_NUMBER;
+    f->strings += v.type == LQ_JSON_STRING;
+    f->numbers += v.type == LQ_JSON_NUMBER;
     if (f->values.n < VALUES_SEEN) {
         lq_map_set(&f->values, v.text, 0);
     }

@@ -226,7 +226,7 @@ static enum parse_result fill_slots(struct parser *p, lq_str line)
         }
         for (uint32_t i = 0; i < f->n_fields; i++) {
             enum json_type t = s->json[i].type;
-            bool text = t == JSON_STRING || t == JSON_NUMBER || t == JSON_TRUE || t == JSON_FALSE;
+            bool text = t == LQ_JSON_STRING || t == LQ_JSON_NUMBER || t == LQ_JSON_TRUE || t == LQ_JSON_FALSE;
             s->slots[i] = text ? s->json[i].text : (lq_str){"", 0};
         }
         return s->slots[f->time_slot].n > 0 ? PARSE_OK : PARSE_NO_MATCH;

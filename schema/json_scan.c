@@ -264,7 +264,7 @@ static bool members(struct scanner *s, char close)
 
 static bool value(struct scanner *s)
 {
-    struct json_value v = {JSON_ABSENT, {"", 0}};
+    struct json_value v = {LQ_JSON_ABSENT, {"", 0}};
     blanks(s);
     if (s->p == s->end) {
         return false;
@@ -275,20 +275,20 @@ static bool value(struct scanner *s)
     case '{': return members(s, '}');
     case '[': return members(s, ']');
     case '"':
-        v.type = JSON_STRING;
+        v.type = LQ_JSON_STRING;
         ok = string(s, &v.text);
         break;
-    case 't': v.type = JSON_TRUE; ok = word(s, "true"); break;
-    case 'f': v.type = JSON_FALSE; ok = word(s, "false"); break;
-    case 'n': v.type = JSON_NULL; ok = word(s, "null"); break;
+    case 't': v.type = LQ_JSON_TRUE; ok = word(s, "true"); break;
+    case 'f': v.type = LQ_JSON_FALSE; ok = word(s, "false"); break;
+    case 'n': v.type = LQ_JSON_NULL; ok = word(s, "null"); break;
     default:
-        v.type = JSON_NUMBER;
+        v.type = LQ_JSON_NUMBER;
         ok = (*s->p == '-' || (*s->p >= '0' && *s->p <= '9')) && number(s);
     }
     if (!ok) {
         return false;
     }
-    if (v.type != JSON_STRING) {
+    if (v.type != LQ_JSON_STRING) {
         v.text = (lq_str){from, (size_t)(s->p - from)};
     }
     if (!s->stopped && s->path_n < PATH_BYTES_MAX) {
@@ -338,7 +338,7 @@ bool json_scan(const struct json_paths *p, lq_str line, struct json_value *out, 
 {
     struct wanted w = {p, out};
     for (size_t i = 0; i < p->n; i++) {
-        out[i] = (struct json_value){JSON_ABSENT, {"", 0}};
+        out[i] = (struct json_value){LQ_JSON_ABSENT, {"", 0}};
     }
     return json_each(line, take, &w, scratch, error_at);
 }

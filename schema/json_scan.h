@@ -13,7 +13,7 @@
 
 #include "schema/base/buf.h"
 
-enum json_type { JSON_ABSENT = 0, JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL, JSON_OBJECT, JSON_ARRAY };
+enum json_type { LQ_JSON_ABSENT = 0, LQ_JSON_STRING, LQ_JSON_NUMBER, LQ_JSON_TRUE, LQ_JSON_FALSE, LQ_JSON_NULL, LQ_JSON_OBJECT, LQ_JSON_ARRAY };
 
 struct json_value {
     enum json_type type;
@@ -24,7 +24,7 @@ struct json_paths; /* a compiled set of wanted dotted paths, immutable */
 struct json_paths *json_paths_new(const char *const *paths, size_t n);
 void json_paths_free(struct json_paths **p);
 
-/* out[i] for path i (JSON_ABSENT when not there). scratch is appended to; views into it stay valid until it is cleared
+/* out[i] for path i (LQ_JSON_ABSENT when not there). scratch is appended to; views into it stay valid until it is cleared
  * (it is reserved up front to line.n, so it never moves). false: not a JSON object; *error_at gets the byte offset. */
 bool json_scan(const struct json_paths *p, lq_str line, struct json_value *out, struct lq_buf *scratch,
                size_t *error_at);

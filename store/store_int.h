@@ -183,8 +183,6 @@ struct window_stream {
     struct stream *stream;
     struct window_dim dims[DIM_MAX];
     struct lq_map series_cache;
-    uint32_t last_ids[DIM_MAX], last_series;
-    bool has_last;
     struct window_identity identities[IDENTITY_MAX];
     /* observations */
     uint32_t n;

@@ -228,10 +228,7 @@ static void examples_of(struct window_stream *ws, uint32_t d, uint32_t id, const
 
 static uint32_t series_of(struct window *w, struct window_stream *ws, const uint32_t ids[DIM_MAX])
 {
-    if (ws->has_last && memcmp(ids, ws->last_ids, sizeof ws->last_ids) == 0) {
-        return ws->last_series;
-    }
-    lq_str key = {(const char *)ids, DIM_MAX * sizeof *ids};
+    lq_str key = {(const char *)ids, ws->stream->schema.n_dims * sizeof *ids}; /* the rest is absent */
     uint64_t hash = lq_hash(key.p, key.n, 0);
     uint32_t series = lq_map_get_hashed(&ws->series_cache, key, hash);
     if (series == LQ_MAP_NONE) {
@@ -242,9 +239,6 @@ static uint32_t series_of(struct window *w, struct window_stream *ws, const uint
             lq_map_add(&ws->series_cache, key, hash, series);
         }
     }
-    memcpy(ws->last_ids, ids, sizeof ws->last_ids);
-    ws->last_series = series;
-    ws->has_last = true;
     return series;
 }
 

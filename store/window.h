@@ -13,7 +13,7 @@
 
 #include "store/store.h"
 
-enum { WINDOW_OBSERVATIONS = 1 << 20 }; /* a window that holds as many wants a flush */
+enum { WINDOW_OBSERVATIONS = 3 << 18 }; /* a window that holds as many wants a flush */
 
 LQ_MUST enum lq_err window_new(struct store *s, struct window **out, struct lq_error *e);
 void window_free(struct window **w);
