@@ -11,7 +11,8 @@
  *   HEAVY     not a fragment: heavy.h (hourly heaviest identities)
  *
  * Fold (observations -> fragment), merge (fragments -> fragment) and roll-up (fine -> coarse tier) give equal results in any
- * order: counts and sums add, min/max combine, bins add, distinct entries take the maximum. Overflowing sums saturate.
+ * order: counts and sums add, min/max combine, bins add, distinct entries take the maximum. Sums saturate at the ends of int64;
+ * only there could an order show.
  *
  * Bytes (all columns little-endian varints unless said; the whole is one LMDB value):
  *      OFFSET SIZE MEANING

@@ -94,7 +94,7 @@ static void random_fragment(struct fragment *out, uint64_t seed)
             builder_row(b, id, slot);
             for (uint64_t k = 0; k <= z % 40; k++) {
                 builder_count(b, 1);
-                builder_measure(b, 0, (int64_t)(next() >> (next() % 60)) - 1000);
+                builder_measure(b, 0, (int64_t)(next() >> (20 + next() % 40)) - 1000);
                 if (k % 3 == 0) {
                     builder_measure(b, 1, (int64_t)(next() % 100000));
                 }

@@ -1,0 +1,62 @@
+/*
+ * fuzz_text.c - routes, shapes, clean text, times, JSON, detection on any bytes: laws that must hold
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+
+#include "schema/derive.h"
+#include "schema/format.h"
+#include "schema/json_scan.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool seen(void *ctx, lq_str path, struct json_value v)
+{
+    (void)path;
+    *(size_t *)ctx += v.text.n + 1;
+    return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct format_set *formats;
+    static const char *const layouts[] = {"clf", "iso8601", "rfc3164", "epoch_auto", "%d/%m/%y %H:%M:%S.%f %Z"};
+    char a[300], b[300];
+    lq_str text = {(const char *)data, size};
+    struct lq_buf scratch = {0};
+    size_t at, sum = 0;
+    int64_t t;
+    lq_str r1 = derive_route(text, a, 256);
+    LQ_ASSERT(r1.n <= 256 && lq_str_eq(r1, derive_route(r1, b, 256)) | (r1.n > 200));
+    lq_str s1 = derive_shape(text, a);
+    LQ_ASSERT(s1.n <= SHAPE_BYTES_MAX + 8);
+    lq_str c1 = derive_clean(text, a, 256);
+    LQ_ASSERT(c1.n <= 256 && lq_str_eq(c1, derive_clean(c1, b, 256)));
+    (void)json_each(text, seen, &sum, &scratch, &at);
+    LQ_ASSERT(at <= size);
+    lq_buf_fini(&scratch);
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        struct time_layout *l = NULL;
+        if (time_layout_compile(layouts[i], &l, NULL) == LQ_OK) {
+            struct time_parser p = {.layout = l, .reference_us = 1772445600000000};
+            bool first = time_parse(&p, text, &t, NULL);
+            int64_t again = 0;
+            LQ_ASSERT(time_parse(&p, text, &again, NULL) == first && (!first || again == t)); /* the cache says the same */
+            time_layout_free(&l);
+        }
+    }
+    if (formats == NULL && format_set_load(NULL, 0, &formats, NULL) != LQ_OK) {
+        abort();
+    }
+    for (size_t i = 0; i < format_set_count(formats) && size < 1000; i++) {
+        struct parser_config c = {.format = format_set_at(formats, i)};
+        struct parser *p = NULL;
+        struct record r;
+        if (parser_new(&c, &p, NULL) == LQ_OK) {
+            (void)parser_parse(p, text, &r);
+            parser_free(&p);
+        }
+    }
+    return 0;
+}
