@@ -22,7 +22,8 @@
 
 #include "schema/base/buf.h"
 
-enum { LOWER_GROUPS_MAX = 64, LOWER_UNSET = UINT32_MAX };
+enum { LOWER_GROUPS_MAX = 64 };
+#define LOWER_UNSET UINT32_MAX
 
 struct lower; /* immutable, shared between threads */
 

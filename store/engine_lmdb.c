@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct engine {
@@ -57,9 +58,19 @@ static int fault(void)
 
 #define CALL(x) ((f = fault()) != 0 ? f : (x))
 
+/* LMDB calls a short write an I/O error; most often the disk is full. */
+static bool disk_is_full(const char *dir)
+{
+    struct statvfs v;
+    return statvfs(dir, &v) == 0 && v.f_bavail * v.f_frsize < 16U << 20;
+}
+
 static enum lq_err failed(const struct engine *g, int rc, const char *doing, struct lq_error *e)
 {
     enum lq_err code = LQ_EIO;
+    if (rc == EIO && disk_is_full(g->dir)) {
+        rc = ENOSPC;
+    }
     switch (rc) {
     case ENOSPC:
     case MDB_MAP_FULL:

@@ -27,7 +27,7 @@ static void start_key(struct snapshot *s, uint32_t stream, int tier, enum sectio
 {
     int64_t reach = tier_from(tier, s->streams[stream]->high_water_us);
     int64_t start = from_s < -(1LL << 50) ? from_s : tier_period_of(tier, from_s);
-    data_key(k, tier, stream, section, start > reach ? start : reach, 0);
+    data_key(k, tier, stream, (int)section, start > reach ? start : reach, 0);
 }
 
 static bool take(struct scan *c, enum lq_err err)

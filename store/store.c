@@ -178,7 +178,7 @@ enum lq_err store_open(const char *dir, const struct store_options *o, struct st
     if (o->temporary) {
         unlink_dir(s->dir);
     }
-    if (err == LQ_ENOENT && e != NULL && e->hint[0] == '\0') {
+    if (err == LQ_ENOENT && !s->o.write && e != NULL && e->hint[0] == '\0') {
         lq_error_hint(e, "load logs first: lq load FILE…, or name a store with --data DIR");
     }
     if (err != LQ_OK) {

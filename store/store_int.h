@@ -31,9 +31,9 @@ enum {
     EXAMPLE_BYTES_MAX = 512,
     DAY_S = 86400,
     MARGINALS_MAX = DIM_MAX + 1, /* per series: the total and each sketch_by dimension */
-    MARGINAL_TOTAL = UINT32_MAX,
 };
-#define US 1000000LL
+#define US             1000000LL
+#define MARGINAL_TOTAL UINT32_MAX
 
 enum { VALUE_SUCCEEDED = 1 /* seen in a successful record: counts fully, else on probation */ };
 

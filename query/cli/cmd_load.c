@@ -50,7 +50,9 @@ int cmd_load(struct cli *c)
         err = load_files(store, c->args, c->n_args, &o, &report, &e);
     }
     for (size_t i = 0; i < report.n; i++) {
-        print_file(&report.files[i]);
+        if (err == LQ_OK) { /* else nothing since the last commit is in the store, whatever was read */
+            print_file(&report.files[i]);
+        }
         if (report.files[i].state == LOAD_FAILED) {
             fflush(stdout);
             lq_error_print(stderr, "lq", &report.files[i].error);

@@ -56,5 +56,12 @@ printf 'name: slow\npattern: "^(?<time>\\\\S+) (?<a>(?:x+x+)+y)$"\ntime: {field:
 (for _ in 1 2 3; do printf '2026-03-02T10:00:00Z '; head -c 5000 /dev/zero | tr '\0' 'x'; echo; done) >"$dir/slow.log"
 expect 0 "3 of them unparsed" "$lq" load $S --formats "$dir/f" --format-name slow "$dir/slow.log"
 expect 0 "no damage" "$lq" debug verify $S
+expect 3 "Not a directory" "$lq" load --data "$good/x" "$good"
+if mkdir "$dir/small" && mount -t tmpfs -o size=2M tmpfs "$dir/small" 2>/dev/null; then
+  "$BUILD/lqgen" --scenario canary --no-app --lines 60000 "$dir/logs" 2>/dev/null
+  expect 3 "No space left on device" "$lq" load --data "$dir/small/s" "$dir"/logs/web-1/access.log "$dir"/logs/web-2/access.log "$dir"/logs/web-3/access.log
+  expect 0 "no damage" "$lq" debug verify --data "$dir/small/s"
+  umount "$dir/small"
+fi
 [ $fails -eq 0 ] && echo "every bad input is answered"
 exit $fails
