@@ -16,7 +16,7 @@
  *   digits -> {id}   UUID -> {uuid}   hex of 8+ with a digit, base64-like of 16+ with digits -> {hash}
  *   2015-05-17, 20150517, 2015/05/17 (three segments) -> {date}   e-mail -> {email}   IPv4/6 -> {ip}
  * and hashed asset names: app.3f9c2b1d.js -> app.{hash}.js. A path of over 16 segments keeps 16 and ends in "/…".
- * Absolute URLs lose scheme and host. "%2F" etc. stay as they are (no decoding); control bytes become '_'.
+ * Absolute URLs lose scheme and host. "%2F" etc. stay as they are (no decoding); control bytes become '~'.
  * Idempotent: route(route(x)) == route(x).
  */
 lq_str derive_route(lq_str path, char *scratch, size_t cap);

@@ -174,7 +174,7 @@ static void put(struct writer *w, const char *s, size_t n)
 {
     for (size_t i = 0; i < n && w->n < w->cap; i++) {
         unsigned char c = (unsigned char)s[i];
-        w->p[w->n++] = c < 0x20 || c == 0x7f ? '_' : (char)c;
+        w->p[w->n++] = c < 0x20 || c == 0x7f ? '~' : (char)c;
     }
 }
 

@@ -21,7 +21,7 @@ Test(derive, routes)
         {"/", "/"}, {"/a/b?x=1#y", "/a/b"}, {"/orders/4711/items", "/orders/{id}/items"}, {"//a///b", "/a/b"},
         {"/u/550e8400-e29b-41d4-a716-446655440000", "/u/{uuid}"}, {"/c/3f9c2b1d0a", "/c/{hash}"}, {"/app.3f9c2b1d.js", "/app.{hash}.js"},
         {"/2015/05/17/post", "/{date}/post"}, {"/d/2015-05-17", "/d/{date}"}, {"/h/10.1.2.3", "/h/{ip}"}, {"/m/bob@example.org", "/m/{email}"},
-        {"http://shop.example/a/1?q", "/a/{id}"}, {"/api/v2/users", "/api/v2/users"}, {"/a\tb", "/a_b"}, {"/deadbeef", "/deadbeef"},
+        {"http://shop.example/a/1?q", "/a/{id}"}, {"/api/v2/users", "/api/v2/users"}, {"/a\tb", "/a~b"}, {"/deadbeef", "/deadbeef"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char a[300], b[300];

@@ -50,7 +50,7 @@ Test(format, hard_lines_are_defined)
     struct record r = {0};
     static const char nul[] = "1.2.3.4 - - [02/Mar/2026:10:00:00 +0000] \"GET /a\0b HTTP/1.1\" 200 1 \"-\" \"-\"\r";
     cr_expect(parser_parse(p, (lq_str){nul, sizeof nul - 1}, &r) == PARSE_OK, "NUL byte and CRLF");
-    cr_expect(lq_str_is(r.dims[7], "/a_b"), "a control byte in a route is shown as _: %.*s", (int)r.dims[7].n, r.dims[7].p);
+    cr_expect(lq_str_is(r.dims[7], "/a~b"), "a control byte in a route is shown as ~: %.*s", (int)r.dims[7].n, r.dims[7].p);
     static const char bad_utf8[] = "1.2.3.4 - - [02/Mar/2026:10:00:00 +0000] \"GET /\xff\xfe HTTP/1.1\" 200 1 \"-\" \"-\"";
     cr_expect(parser_parse(p, lq_str_of(bad_utf8), &r) == PARSE_OK);
     cr_expect(lq_str_is(r.dims[7], "/\\xff\\xfe"), "invalid UTF-8 is escaped: %.*s", (int)r.dims[7].n, r.dims[7].p);
