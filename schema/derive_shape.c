@@ -207,15 +207,16 @@ lq_str derive_clean(lq_str s, char *scratch, size_t cap)
         }
     }
     LQ_ASSERT(cap >= 8);
+    size_t keep = 0; /* where to cut, with room for the "…", should the whole not fit */
     for (i = 0; i < s.n;) {
         unsigned char c = (unsigned char)s.p[i];
         size_t len = utf8_len((const unsigned char *)s.p + i, s.n - i);
         bool escape = len == 0 || (c < 0x20 && c != '\t') || c == 0x7f;
         size_t need = escape ? 4 : len;
-        bool last = i + (len > 0 ? len : 1) >= s.n;
-        if (n + need > (last ? cap : cap - 3)) {
-            memcpy(scratch + n, "…", 3);
-            n += 3;
+        keep = n <= cap - 3 ? n : keep;
+        if (n + need > cap) {
+            memcpy(scratch + keep, "…", 3);
+            n = keep + 3;
             break;
         }
         if (escape) {

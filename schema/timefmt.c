@@ -213,16 +213,17 @@ static bool zone_name(const char **p, const char *end, struct fields *f)
 static bool epoch(const char **p, const char *end, char unit, struct fields *f)
 {
     const char *q = *p;
-    int64_t v = 0;
+    uint64_t u = 0; /* 19 digits fit */
     bool negative = q < end && *q == '-';
     q += negative;
     const char *start = q;
     while (q < end && *q >= '0' && *q <= '9' && q - start < 19) {
-        v = v * 10 + (*q++ - '0');
+        u = u * 10 + (uint64_t)(*q++ - '0');
     }
-    if (q == start || (q - start == 19 && v < 0)) {
+    if (q == start || u > INT64_MAX) {
         return false;
     }
+    int64_t v = (int64_t)u;
     if (unit == 'A') {
         int n = (int)(q - start);
         unit = n <= 11 ? 's' : n <= 14 ? 'L' : n <= 17 ? 'U' : 'N';
