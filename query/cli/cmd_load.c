@@ -8,6 +8,8 @@
 #include "ingest/load.h"
 #include "query/cli/cli.h"
 
+enum { RETAIN_AT_ONCE = 1000 };
+
 static void print_file(const struct load_file *f)
 {
     static const char *const states[] = {"loaded", "continued", "already loaded", "empty", "FAILED"};
@@ -48,6 +50,9 @@ int cmd_load(struct cli *c)
     if (err == LQ_OK) {
         o.formats = formats;
         err = load_files(store, c->args, c->n_args, &o, &report, &e);
+    }
+    for (bool more = err == LQ_OK; more && err == LQ_OK;) { /* what new lines have put out of reach, in bounded steps */
+        err = store_retain(store, RETAIN_AT_ONCE, &more, &e);
     }
     for (size_t i = 0; i < report.n; i++) {
         if (err == LQ_OK) { /* else nothing since the last commit is in the store, whatever was read */
