@@ -24,7 +24,7 @@ const struct command commands[] = {
     {"values", "values FIELD", "The values of a dimension, with count, first and last time seen.", READ_FLAGS, cmd_values},
     {"format", "format list | show NAME | try FILE | detect FILE…", "The known log formats; what a line becomes, or where it stops matching.",
      FLAG_FORMAT_NAME | FLAG_FORMATS | FLAG_TZ, cmd_format},
-    {"debug", "debug digest | verify | stats | dump", "Look inside the store.", READ_FLAGS, cmd_debug},
+    {"debug", "debug digest | verify | stats | dump | changepoints FILE", "Look inside the store; change points of any series.", READ_FLAGS, cmd_debug},
     {NULL, NULL, NULL, 0, NULL},
 };
 
