@@ -17,6 +17,30 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Share of the variance that a straight line leaves: a plain trend is no change. */
+static double line_unexplained(const double *v, const double *w, size_t n)
+{
+    double k = 0, st = 0, sy = 0, tt = 0, ty = 0, yy = 0;
+    for (size_t i = 0; i < n; i++) {
+        k += w[i];
+        st += w[i] * (double)i;
+        sy += w[i] * v[i];
+    }
+    double mt = k > 0 ? st / k : 0, my = k > 0 ? sy / k : 0;
+    for (size_t i = 0; i < n; i++) {
+        tt += w[i] * ((double)i - mt) * ((double)i - mt);
+        ty += w[i] * ((double)i - mt) * (v[i] - my);
+        yy += w[i] * (v[i] - my) * (v[i] - my);
+    }
+    return tt > 0 && yy > 0 ? 1 - ty * ty / (tt * yy) : 1;
+}
+
+/* What a split must leave less than a line does: two parameters more (its place, and a level), by the Bayesian information criterion. */
+static double bic_margin(size_t n)
+{
+    return exp(-2 * log((double)n) / (double)n);
+}
+
 size_t changepoints(const double *y, size_t n, uint32_t *out)
 {
     struct range {
@@ -32,7 +56,8 @@ size_t changepoints(const double *y, size_t n, uint32_t *out)
     while (n_todo > 0) {
         struct range r = todo[--n_todo];
         struct change c;
-        if (change_best(v + r.from, w + r.from, r.to - r.from, &c) && c.p < CHANGEPOINTS_P) {
+        if (change_best(v + r.from, w + r.from, r.to - r.from, &c) && c.p < CHANGEPOINTS_P &&
+            c.unexplained < bic_margin(r.to - r.from) * line_unexplained(v + r.from, w + r.from, r.to - r.from)) {
             size_t at = r.from + c.at;
             out[found++] = (uint32_t)at;
             todo[n_todo++] = (struct range){r.from, at};

@@ -207,6 +207,7 @@ bool change_best(const double *y, const double *w, size_t n, struct change *out)
         out->at = (uint32_t)k;
         out->stat = (all.yy - best[shape]) / sigma2;
         out->p = sup_p(out->stat, 0.05);
+        out->unexplained = best[shape] / all.yy;
         out->before = level + mean;
         out->after = level + mean + slope * (shape == SHAPE_KINK ? (double)(n - 1 - k) : 1);
         out->low = out->high = out->at;

@@ -30,6 +30,7 @@ struct change {
     uint32_t at, low, high; /* first index after the change; 95 % interval */
     double before, after;   /* level before; level (step) or value reached at the end (kink) */
     double stat, p;
+    double unexplained; /* share of the variance that is left */
 };
 /* y with weights w (0 = missing). False: too few points, or constant. */
 bool change_best(const double *y, const double *w, size_t n, struct change *out);
