@@ -43,6 +43,25 @@ static uint16_t node_new(struct compiler *c, enum node_kind kind)
     return (uint16_t)c->n_nodes++;
 }
 
+static struct stops stops_of(const struct byte_set *set)
+{
+    struct stops s = {0};
+    for (int b = 0; b < 256; b++) {
+        if (set->has[b]) {
+            continue;
+        }
+        if (b > 0 && !set->has[b - 1]) {
+            s.high[s.n - 1] = (uint8_t)b;
+        } else if (s.n == STOPS_MAX) {
+            return (struct stops){0};
+        } else {
+            s.low[s.n] = s.high[s.n] = (uint8_t)b;
+            s.n++;
+        }
+    }
+    return s;
+}
+
 static uint16_t set_node(struct compiler *c, const struct byte_set *set)
 {
     struct lower *l = c->out;
@@ -55,6 +74,7 @@ static uint16_t set_node(struct compiler *c, const struct byte_set *set)
             c->ok = false;
             return n;
         }
+        l->stops[l->n_classes] = stops_of(set);
         l->classes[l->n_classes++] = *set;
     }
     c->nodes[n].class_no = k;
@@ -457,7 +477,6 @@ static void emit_repeat(struct compiler *c, const struct node *x, uint16_t next)
 {
     if (c->nodes[x->a].kind == NODE_SET) {
         uint16_t class_no = c->nodes[x->a].class_no;
-        int stop = only_byte(&c->out->classes[class_no], 0);
         struct op *o;
         if (x->lazy && x->min != x->max) {
             const struct node *follow = &c->nodes[next];
@@ -468,9 +487,6 @@ static void emit_repeat(struct compiler *c, const struct node *x, uint16_t next)
             }
             o = emit(c, OP_LAZY, class_no);
             o->n = (uint8_t)byte;
-        } else if (stop >= 0) {
-            o = emit(c, OP_SPAN_UNTIL, class_no);
-            o->n = (uint8_t)stop;
         } else {
             o = emit(c, OP_SPAN, class_no);
         }

@@ -427,7 +427,7 @@ bool time_parse(struct time_parser *p, lq_str s, int64_t *time_us, size_t *used)
 {
     if (used == NULL && s.n == p->prefix_n && s.n > 0) {
         uint32_t at = (uint32_t)p->prefix[31];
-        if (at > 0 && memcmp(s.p, p->prefix, at) == 0 && memcmp(s.p + at + 2, p->prefix + at + 2, s.n - at - 2) == 0) {
+        if (at > 0 && lq_equal(s.p, p->prefix, at) && lq_equal(s.p + at + 2, p->prefix + at + 2, s.n - at - 2)) {
             unsigned a = (unsigned)(s.p[at] - '0'), b = (unsigned)(s.p[at + 1] - '0');
             if (a <= 5 && b <= 9) {
                 *time_us = p->prefix_us + (int64_t)(a * 10 + b) * US_PER_S;

@@ -145,7 +145,7 @@ static uint32_t value_id(struct window *w, struct window_stream *ws, uint32_t d,
     if (text.n == 0) {
         return VALUE_ABSENT;
     }
-    if (text.n == x->last_len && memcmp(text.p, x->last, text.n) == 0) {
+    if (text.n == x->last_len && lq_equal(text.p, x->last, text.n)) {
         return x->last_id;
     }
     uint64_t hash = lq_hash(text.p, text.n, 0);
@@ -279,7 +279,7 @@ static void grow_log(struct window_stream *ws, uint32_t n_measures, uint32_t n_i
     ws->cap = cap;
 }
 
-static void append_log(struct window_stream *ws, const struct stream_use *u, const struct record *r, uint32_t series)
+static void append_log(struct window_stream *ws, const struct stream_use *u, const struct record *r, const uint64_t *identity_hash, uint32_t series)
 {
     uint32_t i = ws->n;
     uint8_t set = 0;
@@ -295,7 +295,7 @@ static void append_log(struct window_stream *ws, const struct stream_use *u, con
     for (uint32_t k = 0; k < u->schema.n_identities; k++) {
         if (r->identities[k].n > 0) {
             uint32_t to = u->identity_to[k];
-            ws->identity[to][i] = local_identity(&ws->identities[to], r->identities[k], lq_hash(r->identities[k].p, r->identities[k].n, 0));
+            ws->identity[to][i] = local_identity(&ws->identities[to], r->identities[k], identity_hash[k]);
         }
     }
     int64_t s = r->time_us / US;
@@ -317,6 +317,11 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
         r = &limited;
         w->future++;
     }
+    uint64_t identity_hash[IDENTITY_MAX];
+    for (uint32_t k = 0; k < u->schema.n_identities; k++) { /* the one map that is larger than the caches: its slot arrives meanwhile */
+        identity_hash[k] = lq_hash(r->identities[k].p, r->identities[k].n, 0);
+        lq_map_prefetch(&ws->identities[u->identity_to[k]].ids, identity_hash[k]);
+    }
     for (uint32_t i = 0; i < u->schema.n_dims; i++) {
         uint32_t d = u->dim_to[i];
         uint32_t id = ids[d] = value_id(w, ws, d, r->dims[i], r);
@@ -337,8 +342,11 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
     ws->first_us = r->time_us < ws->first_us ? r->time_us : ws->first_us;
     ws->last_us = r->time_us > ws->last_us ? r->time_us : ws->last_us;
     ws->errors += r->error;
+    for (uint32_t k = 0; k < u->schema.n_identities; k++) {
+        lq_map_prefetch_key(&ws->identities[u->identity_to[k]].ids, identity_hash[k]);
+    }
     grow_log(ws, u->stream->schema.n_measures, u->stream->schema.n_identities);
-    append_log(ws, u, r, series_of(w, ws, ids));
+    append_log(ws, u, r, identity_hash, series_of(w, ws, ids));
     w->observations++;
 }
 

@@ -214,7 +214,7 @@ uint32_t lq_map_get_hashed(const struct lq_map *m, lq_str key, uint64_t hash)
         if (s->key == NULL) {
             return LQ_MAP_NONE;
         }
-        if (s->hash == hash && s->key_len == key.n && (key.n == 0 || memcmp(s->key, key.p, key.n) == 0)) {
+        if (s->hash == hash && s->key_len == key.n && lq_equal(s->key, key.p, key.n)) {
             return s->value;
         }
     }
@@ -261,7 +261,7 @@ void lq_map_set(struct lq_map *m, lq_str key, uint32_t value)
     if (m->slots != NULL) {
         for (uint32_t i = (uint32_t)hash & m->mask; m->slots[i].key != NULL; i = (i + 1) & m->mask) {
             struct lq_map_slot *s = &m->slots[i];
-            if (s->hash == hash && s->key_len == key.n && (key.n == 0 || memcmp(s->key, key.p, key.n) == 0)) {
+            if (s->hash == hash && s->key_len == key.n && lq_equal(s->key, key.p, key.n)) {
                 s->value = value;
                 return;
             }

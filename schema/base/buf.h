@@ -99,6 +99,30 @@ lq_str lq_arena_str(struct lq_arena *a, lq_str s);   /* NUL-terminated copy as a
 void lq_arena_reset(struct lq_arena *a);             /* keeps one chunk */
 void lq_arena_fini(struct lq_arena *a);
 
+/* memcmp() == 0 without the call: the hot path compares short texts that are mostly equal. */
+static inline bool lq_equal(const char *a, const char *b, size_t n)
+{
+    uint64_t x, y;
+    if (n < 8) {
+        for (size_t i = 0; i < n; i++) {
+            if (a[i] != b[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+    for (size_t i = 0; i + 8 < n; i += 8) {
+        memcpy(&x, a + i, 8);
+        memcpy(&y, b + i, 8);
+        if (x != y) {
+            return false;
+        }
+    }
+    memcpy(&x, a + n - 8, 8);
+    memcpy(&y, b + n - 8, 8);
+    return x == y;
+}
+
 /* XXH3 64 bit. */
 uint64_t lq_hash(const void *p, size_t n, uint64_t seed);
 
@@ -119,6 +143,19 @@ struct lq_map {
 #define LQ_MAP_NONE UINT32_MAX
 uint32_t lq_map_get(const struct lq_map *m, lq_str key); /* LQ_MAP_NONE when absent */
 uint32_t lq_map_get_hashed(const struct lq_map *m, lq_str key, uint64_t hash);
+/* Ask for a key's slot, and then for the stored key, some time before they are needed. */
+static inline void lq_map_prefetch(const struct lq_map *m, uint64_t hash)
+{
+    if (m->slots != NULL) {
+        __builtin_prefetch(&m->slots[(uint32_t)hash & m->mask]);
+    }
+}
+static inline void lq_map_prefetch_key(const struct lq_map *m, uint64_t hash)
+{
+    if (m->slots != NULL) {
+        __builtin_prefetch(m->slots[(uint32_t)hash & m->mask].key);
+    }
+}
 /* Insert a key that is absent. hash = lq_hash(key, len, 0). Returns the stored key (NUL-terminated). */
 const char *lq_map_add(struct lq_map *m, lq_str key, uint64_t hash, uint32_t value);
 void lq_map_set(struct lq_map *m, lq_str key, uint32_t value); /* insert or replace */
