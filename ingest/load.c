@@ -39,7 +39,7 @@ struct worker {
     pthread_t thread;
     struct window *window;
     struct parser *parser;
-    struct stream_use *use, *unparsed;
+    struct stream_use *use, *inner, *unparsed;
 };
 
 struct loader {
@@ -111,7 +111,7 @@ static void parse_chunk(struct worker *w, struct chunk *c)
                 c->head = (size_t)(p - c->p);
             }
             c->last_us = r.time_us;
-            window_observe(w->window, w->use, &r);
+            window_observe(w->window, r.inner ? w->inner : w->use, &r);
         } else {
             c->tally.nul += memchr(line.p, '\0', line.n) != NULL;
             if (c->any_parsed) {
@@ -510,6 +510,7 @@ static void close_workers(struct loader *l)
     for (unsigned i = 0; i < l->n_workers; i++) {
         parser_free(&l->workers[i].parser);
         stream_use_close(&l->workers[i].use);
+        stream_use_close(&l->workers[i].inner);
         stream_use_close(&l->workers[i].unparsed);
     }
 }
@@ -523,6 +524,9 @@ static enum lq_err open_workers(struct loader *l, const struct format *f, const 
         err = parser_new(&c, &w->parser, e);
         if (err == LQ_OK && f != NULL) {
             err = stream_use_open(l->store, parser_schema(w->parser), &w->use, e);
+        }
+        if (err == LQ_OK && parser_inner_schema(w->parser) != NULL) {
+            err = stream_use_open(l->store, parser_inner_schema(w->parser), &w->inner, e);
         }
         if (err == LQ_OK) {
             err = stream_use_open(l->store, parser_unparsed_schema(w->parser), &w->unparsed, e);

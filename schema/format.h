@@ -53,8 +53,8 @@ LQ_MUST enum lq_err format_set_add_text(struct format_set *s, const char *file, 
 void format_set_free(struct format_set **s);
 size_t format_set_count(const struct format_set *s);
 const struct format *format_set_at(const struct format_set *s, size_t i); /* by name order */
-/* LQ_EINVAL with the nearest name as hint. */
-LQ_MUST enum lq_err format_set_find(const struct format_set *s, const char *name, const struct format **out,
+/* LQ_EINVAL with the nearest name as hint. OUTER+INNER: lines of INNER in the messages of OUTER (made when absent; not thread-safe). */
+LQ_MUST enum lq_err format_set_find(struct format_set *s, const char *name, const struct format **out,
                                     struct lq_error *e);
 
 const char *format_name(const struct format *f);
@@ -94,6 +94,8 @@ LQ_MUST enum lq_err parser_new(const struct parser_config *c, struct parser **ou
 void parser_free(struct parser **p);
 /* Schema of the records: the format's with custom labels appended. Lives as long as the parser. */
 const struct stream_schema *parser_schema(const struct parser *p);
+/* Of a pair OUTER+INNER: the schema of records with `inner` set; else NULL. */
+const struct stream_schema *parser_inner_schema(const struct parser *p);
 /* Line without its line end (a trailing '\r' is cut here). On PARSE_OK *r is filled, views valid until the next call. */
 enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r);
 /* A record of stream `unparsed` for a line that did not match; time_us is the last event time of this source (or

@@ -10,7 +10,7 @@
 
 #include "schema/format_int.h"
 
-static lq_str next_line(lq_str *rest)
+lq_str format_next_line(lq_str *rest)
 {
     const char *nl = rest->n > 0 ? memchr(rest->p, '\n', rest->n) : NULL;
     lq_str line = {rest->p, nl != NULL ? (size_t)(nl - rest->p) : rest->n};
@@ -23,18 +23,18 @@ static lq_str next_line(lq_str *rest)
     return line;
 }
 
-static struct detect_score score(const struct format *f, lq_str sample, bool whole)
+struct detect_score format_score(const struct format *f, lq_str sample, bool whole)
 {
     struct detect_score s = {f, 0, 0};
     struct parser *p = NULL;
-    struct parser_config c = {.format = f, .reference_us = 1772445600000000};
+    struct parser_config c = {.format = f, .reference_us = DETECT_REFERENCE_US};
     lq_str rest = sample;
     if (parser_new(&c, &p, NULL) != LQ_OK) {
         return s;
     }
     while (rest.n > 0 && s.lines < DETECT_LINES) {
         struct record r;
-        lq_str line = next_line(&rest);
+        lq_str line = format_next_line(&rest);
         bool cut = rest.n == 0 && !whole && sample.p[sample.n - 1] != '\n';
         if (line.n == 0 || (cut && s.lines > 0)) {
             continue; /* blank, or the sample's last line is not whole */
@@ -95,34 +95,45 @@ static void add_inferred(struct format_set *s, struct format *f)
     format_free(&f);
 }
 
+void format_infer(struct format_set *s, lq_str sample)
+{
+    struct format *f = looks_like_json(sample) ? format_infer_json(sample, DETECT_LINES) : NULL;
+    if (f != NULL) {
+        add_inferred(s, f);
+    }
+}
+
 void format_detect(struct format_set *set, lq_str sample, struct detection *out)
 {
     struct detect_score *all;
     bool whole = sample.n < DETECT_BYTES;
     memset(out, 0, sizeof *out);
     sample.n = sample.n < DETECT_BYTES ? sample.n : DETECT_BYTES;
-    if (looks_like_json(sample)) {
-        struct format *f = format_infer_json(sample, DETECT_LINES);
-        if (f != NULL) {
-            add_inferred(set, f);
+    format_infer(set, sample);
+    all = lq_alloc((set->n + 1) * sizeof *all);
+    size_t n_all = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        if (set->f[i]->inner == NULL) {
+            all[n_all++] = format_score(set->f[i], sample, whole);
         }
     }
-    all = lq_alloc((set->n + 1) * sizeof *all);
-    for (size_t i = 0; i < set->n; i++) {
-        all[i] = score(set->f[i], sample, whole);
-    }
-    qsort(all, set->n, sizeof *all, better);
-    for (size_t i = 0; i < set->n && out->n < 16; i++) {
+    qsort(all, n_all, sizeof *all, better);
+    for (size_t i = 0; i < n_all && out->n < 16; i++) {
         if (all[i].matched > 0) {
             out->scores[out->n++] = all[i];
         }
     }
-    uint32_t lines = set->n > 0 ? all[0].lines : 0;
+    uint32_t lines = n_all > 0 ? all[0].lines : 0;
     if (out->n > 0 && 2 * out->scores[0].matched >= lines) {
         out->format = out->scores[0].format;
         int n = snprintf(out->why, sizeof out->why, "%u of %u sample lines match", out->scores[0].matched, lines);
         if (out->n > 1) {
-            snprintf(out->why + n, sizeof out->why - (size_t)n, "; next is %s with %u", out->scores[1].format->name, out->scores[1].matched);
+            n += snprintf(out->why + n, sizeof out->why - (size_t)n, "; next is %s with %u", out->scores[1].format->name, out->scores[1].matched);
+        }
+        uint32_t inside, of;
+        const struct format *inner = format_detect_inner(set, out->format, sample, &inside, &of);
+        if (inner != NULL && format_pair(set, out->format, inner, &out->format, NULL) == LQ_OK && n > 0 && (size_t)n < sizeof out->why) {
+            snprintf(out->why + n, sizeof out->why - (size_t)n, "; %u of %u messages are lines of %s", inside, of, inner->name);
         }
     } else if (lines == 0) {
         snprintf(out->why, sizeof out->why, "no lines to look at");
@@ -144,8 +155,29 @@ static void print_value(struct lq_buf *out, const char *name, lq_str v, const ch
     lq_buf_printf(out, "  %-14s %-10s %.*s\n", name, role, (int)clean.n, clean.p);
 }
 
+static void try_one(const struct format *f, lq_str line, struct lq_buf *out);
+
+static void try_pair(const struct format *f, lq_str line, struct lq_buf *out)
+{
+    struct parser_config c = {.format = f->outer, .reference_us = clock_now_us()};
+    struct parser *p = NULL;
+    struct record r = {0};
+    try_one(f->outer, line, out);
+    if (parser_new(&c, &p, NULL) == LQ_OK) {
+        if (parser_parse(p, line, &r) == PARSE_OK && r.message.n > 0) {
+            lq_buf_str(out, "and in its message ");
+            try_one(f->inner, r.message, out);
+        }
+        parser_free(&p);
+    }
+}
+
 static void try_one(const struct format *f, lq_str line, struct lq_buf *out)
 {
+    if (f->inner != NULL) { /* the envelope, then what is in it */
+        try_pair(f, line, out);
+        return;
+    }
     struct parser_config c = {.format = f, .reference_us = clock_now_us()};
     struct parser *p = NULL;
     struct record r = {0};
@@ -210,6 +242,12 @@ void format_try(struct format_set *s, const struct format *f, lq_str line, struc
 
 void format_print(const struct format *f, struct lq_buf *out)
 {
+    if (f->inner != NULL) {
+        format_print(f->outer, out);
+        lq_buf_str(out, "\n");
+        format_print(f->inner, out);
+        return;
+    }
     const struct stream_schema *s = &f->schema;
     lq_buf_printf(out, "name: %s\ndescription: %s\nrecords: %s\npriority: %d\n", f->name, f->description,
                   s->kind == STREAM_REQUESTS ? "requests" : "events", f->priority);

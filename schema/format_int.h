@@ -56,6 +56,8 @@ struct format {
     struct derived derived[DERIVE_MAX];
     struct sample samples[SAMPLE_MAX];
     uint32_t time_slot, message_slot, status_slot; /* UINT32_MAX = none */
+    uint32_t inner_slot;                           /* the field that may hold a line of another format; UINT32_MAX = none */
+    const struct format *outer, *inner;            /* of a pair (format_inner.c): all else is the outer one's */
     struct time_layout *layout;
     const char *layout_text;
     struct matcher *matcher;
@@ -76,6 +78,7 @@ struct format_set {
 
 /* format_load.c */
 void format_free(struct format **f);
+struct format *format_set_get(const struct format_set *s, const char *name); /* NULL: absent */
 void format_set_put(struct format_set *s, struct format *f); /* replaces one of the same name; keeps name order */
 /* Finish a format whose fields, derives and time are set: schema and slots. */
 LQ_MUST enum lq_err format_finish(struct format *f, struct lq_error *e);
@@ -111,6 +114,18 @@ struct parse_scratch {
     struct json_value json[FIELD_MAX];
     struct lq_buf json_text;
 };
+
+/* format_detect.c */
+#define DETECT_REFERENCE_US 1772445600000000 /* 2026-03-02T10:00:00Z, for samples without a year */
+lq_str format_next_line(lq_str *rest); /* without its line end */
+struct detect_score format_score(const struct format *f, lq_str sample, bool whole);
+void format_infer(struct format_set *s, lq_str sample); /* adds a JSON format when the sample's first line looks like one */
+
+/* format_inner.c */
+/* The format OUTER+INNER of the set, made when absent. */
+LQ_MUST enum lq_err format_pair(struct format_set *s, const struct format *outer, const struct format *inner, const struct format **out, struct lq_error *e);
+/* The format of the lines in the messages of an envelope; NULL: none. Of `lines` lines `matched`. */
+const struct format *format_detect_inner(struct format_set *s, const struct format *outer, lq_str sample, uint32_t *matched, uint32_t *lines);
 
 /* format_json.c: a format for JSON lines made from what a sample shows; NULL when they are not JSON objects with a time. */
 struct format *format_infer_json(lq_str sample, uint32_t lines_max);

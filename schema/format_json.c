@@ -181,6 +181,7 @@ static void add_error(struct format *f)
 static struct format *build(struct inference *x, const struct seen_field *time)
 {
     struct format *f = lq_alloc(sizeof *f);
+    f->inner_slot = UINT32_MAX;
     const char *paths[FIELD_MAX];
     char time_name[NAME_BYTES_MAX];
     snprintf(time_name, sizeof time_name, "%s", time->name);

@@ -355,14 +355,15 @@ static enum lq_err add_sample(struct loader *l, yaml_node_t *n, void *ctx)
 
 struct top {
     const char *records, *parser, *time[2];
-    yaml_node_t *time_node, *pattern_node, *fields, *derive, *error, *sketch_by, *samples, *limits;
+    yaml_node_t *time_node, *pattern_node, *fields, *derive, *error, *sketch_by, *samples, *limits, *inner_node;
+    const char *inner;
     uint32_t priority;
 };
 
 static enum lq_err top_key(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx)
 {
     static const char *const keys[] = {"name", "description", "records", "priority", "pattern", "parser", "time", "fields", "derive", "error",
-                                       "sketch_by", "samples", "limits"};
+                                       "sketch_by", "samples", "limits", "inner"};
     struct top *t = ctx;
     struct format *f = l->f;
     switch (index_of(name, keys, COUNT(keys))) {
@@ -379,6 +380,7 @@ static enum lq_err top_key(struct loader *l, const yaml_node_t *k, const char *n
     case 10: t->sketch_by = v; return LQ_OK;
     case 11: t->samples = v; return LQ_OK;
     case 12: t->limits = v; return LQ_OK;
+    case 13: t->inner_node = v; return scalar(l, v, name, &t->inner);
     default: return unknown(l, k, "key", keys, COUNT(keys));
     }
 }
@@ -474,6 +476,12 @@ static enum lq_err build(struct loader *l, yaml_node_t *root)
         }
         f->fields[f->time_slot].role = ROLE_TIME;
     }
+    if (err == LQ_OK && t.inner != NULL && (f->inner_slot = format_slot(f, lq_str_of(t.inner))) == UINT32_MAX) {
+        err = fail_at(l, t.inner_node->start_mark, 1, "inner: unknown field", t.inner);
+    }
+    if (err == LQ_OK && f->inner_slot != UINT32_MAX && f->fields[f->inner_slot].role != ROLE_MESSAGE) {
+        err = fail_at(l, t.inner_node->start_mark, 1, "inner: only the field with role message can hold another line, not", t.inner);
+    }
     if (err == LQ_OK && t.derive != NULL) {
         err = each_pair(l, t.derive, "derive", add_derived, NULL);
     }
@@ -503,6 +511,7 @@ static enum lq_err load_text(const char *file, lq_str yaml, struct format **out,
     l.f = lq_alloc(sizeof *l.f);
     l.f->file = lq_arena_strdup(&l.f->mem, lq_str_of(file));
     l.f->description = "";
+    l.f->inner_slot = UINT32_MAX;
     l.f->match_limit = MATCH_LIMIT;
     l.f->depth_limit = DEPTH_LIMIT;
     LQ_ASSERT(yaml_parser_initialize(&p) == 1);
@@ -636,18 +645,34 @@ const struct format *format_set_at(const struct format_set *s, size_t i)
     return s->f[i];
 }
 
-enum lq_err format_set_find(const struct format_set *s, const char *name, const struct format **out, struct lq_error *e)
+struct format *format_set_get(const struct format_set *s, const char *name)
 {
-    const char *names[256];
-    size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (strcmp(s->f[i]->name, name) == 0) {
-            *out = s->f[i];
-            return LQ_OK;
+            return s->f[i];
         }
-        if (n < COUNT(names)) {
-            names[n++] = s->f[i]->name;
-        }
+    }
+    return NULL;
+}
+
+enum lq_err format_set_find(struct format_set *s, const char *name, const struct format **out, struct lq_error *e)
+{
+    const char *names[256], *plus = strchr(name, '+');
+    size_t n = 0;
+    const struct format *f = format_set_get(s, name), *inner;
+    if (f != NULL) {
+        *out = f;
+        return LQ_OK;
+    }
+    if (plus != NULL && plus - name < NAME_BYTES_MAX) {
+        char outer[NAME_BYTES_MAX];
+        snprintf(outer, sizeof outer, "%.*s", (int)(plus - name), name);
+        enum lq_err err = format_set_find(s, outer, &f, e);
+        err = err == LQ_OK ? format_set_find(s, plus + 1, &inner, e) : err;
+        return err == LQ_OK ? format_pair(s, f, inner, out, e) : err;
+    }
+    for (; n < s->n && n < COUNT(names); n++) {
+        names[n] = s->f[n]->name;
     }
     const char *near = lq_nearest(name, strlen(name), names, n);
     lq_error_set(e, LQ_EINVAL, "unknown format \"%s\"", name);

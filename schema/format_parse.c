@@ -144,6 +144,7 @@ const struct stream_schema *unparsed_schema(void)
 
 struct parser {
     const struct format *f;
+    struct parser *inner; /* of a pair */
     struct match_state *match;
     struct time_parser time;
     struct labels labels;
@@ -174,7 +175,7 @@ static enum lq_err bind_labels(const struct labels *l, struct stream_schema *sch
 enum lq_err parser_new(const struct parser_config *c, struct parser **out, struct lq_error *e)
 {
     struct parser *p = lq_alloc(sizeof *p);
-    p->f = c->format;
+    p->f = c->format != NULL && c->format->outer != NULL ? c->format->outer : c->format;
     if (c->labels != NULL) {
         p->labels = *c->labels;
     }
@@ -185,6 +186,11 @@ enum lq_err parser_new(const struct parser_config *c, struct parser **out, struc
         err = bind_labels(&p->labels, &p->schema, p->label_value, e);
         p->match = p->f->matcher != NULL ? match_state_new(p->f->matcher) : NULL;
         p->time = (struct time_parser){.layout = p->f->layout, .tz = c->tz, .reference_us = c->reference_us};
+    }
+    if (err == LQ_OK && p->f != c->format) {
+        struct parser_config inner = *c;
+        inner.format = c->format->inner;
+        err = parser_new(&inner, &p->inner, e);
     }
     if (err != LQ_OK) {
         parser_free(&p);
@@ -197,6 +203,7 @@ enum lq_err parser_new(const struct parser_config *c, struct parser **out, struc
 void parser_free(struct parser **p)
 {
     if (*p != NULL) {
+        parser_free(&(*p)->inner);
         match_state_free(&(*p)->match);
         lq_buf_fini(&(*p)->s.json_text);
         free(*p);
@@ -207,6 +214,11 @@ void parser_free(struct parser **p)
 const struct stream_schema *parser_schema(const struct parser *p)
 {
     return &p->schema;
+}
+
+const struct stream_schema *parser_inner_schema(const struct parser *p)
+{
+    return p->inner != NULL ? &p->inner->schema : NULL;
 }
 
 const struct stream_schema *parser_unparsed_schema(const struct parser *p)
@@ -349,6 +361,20 @@ static void fill_columns(struct parser *p, struct record *r)
     }
 }
 
+/* The record becomes that of the line in its message, if there is one. What the envelope says stands where labels would. */
+static void open_envelope(struct parser *p, struct record *r)
+{
+    struct record in;
+    for (uint32_t d = DIM_HOST; d < DIM_BUILTIN; d++) {
+        p->inner->label_value[d] = r->dims[d];
+    }
+    if (r->message.n > 0 && parser_parse(p->inner, r->message, &in) == PARSE_OK) {
+        in.line = r->line;
+        in.inner = true;
+        *r = in;
+    }
+}
+
 enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
 {
     const struct format *f = p->f;
@@ -376,6 +402,10 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
     }
     r->message = f->message_slot != UINT32_MAX ? p->s.slots[f->message_slot] : (lq_str){"", 0};
     r->line = line;
+    r->inner = false;
+    if (p->inner != NULL) {
+        open_envelope(p, r);
+    }
     return PARSE_OK;
 }
 

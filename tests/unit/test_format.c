@@ -90,6 +90,35 @@ Test(format, json_roles_are_inferred)
     format_set_free(&s);
 }
 
+Test(format, a_line_in_a_syslog_message_is_a_record_of_its_own_format)
+{
+    static const char lines[] =
+        "Mar  2 10:00:00 web-1 nginx: 1.2.3.4 - - [02/Mar/2026:10:00:00 +0100] \"GET /a?b=1 HTTP/1.1\" 500 17 \"-\" \"curl\"\n"
+        "Mar  2 10:00:01 web-2 nginx: 1.2.3.5 - - [02/Mar/2026:10:00:01 +0100] \"GET /b HTTP/1.1\" 200 17 \"-\" \"curl\"\n"
+        "Mar  2 10:00:02 web-2 sshd[77]: Accepted publickey for root\n";
+    struct format_set *s = shipped();
+    struct detection d;
+    format_detect(s, LQ_STR(lines), &d);
+    cr_assert(d.format != NULL && strcmp(format_name(d.format), "rfc3164+combined") == 0, "%s", d.why);
+    cr_expect(strstr(d.why, "2 of 3 messages are lines of combined") != NULL, "%s", d.why);
+    struct parser *p = parser_for(s, "rfc3164+combined");
+    struct record r = {0};
+    const char *second = strchr(lines, '\n') + 1, *third = strchr(second, '\n') + 1;
+    cr_assert(strcmp(parser_schema(p)->name, "rfc3164") == 0 && strcmp(parser_inner_schema(p)->name, "combined") == 0);
+    cr_expect(parser_parse(p, (lq_str){lines, (size_t)(second - lines) - 1}, &r) == PARSE_OK && r.inner && r.error);
+    cr_expect(lq_str_is(r.dims[DIM_HOST], "web-1") && lq_str_is(r.dims[DIM_SERVICE], "nginx") && lq_str_is(r.dims[7], "/a"));
+    cr_expect(r.time_us == 1772442000000000, "the time of the line itself, which knows its year and zone: %lld", (long long)r.time_us);
+    cr_expect(r.line.p == lines, "the example is the whole line");
+    cr_expect(parser_parse(p, (lq_str){second, (size_t)(third - second) - 1}, &r) == PARSE_OK && r.inner && lq_str_is(r.dims[DIM_HOST], "web-2"));
+    cr_expect(parser_parse(p, (lq_str){third, strlen(third) - 1}, &r) == PARSE_OK && !r.inner && lq_str_is(r.dims[DIM_SERVICE], "sshd"));
+    parser_free(&p);
+    struct lq_error e = {0};
+    const struct format *f = NULL;
+    cr_expect(format_set_find(s, "combined+rfc3164", &f, &e) == LQ_EINVAL && strstr(e.msg, "envelope") != NULL, "%s", e.msg);
+    cr_expect(format_set_find(s, "rfc3164+combind", &f, &e) == LQ_EINVAL && strstr(e.hint, "combined") != NULL, "%s", e.hint);
+    format_set_free(&s);
+}
+
 Test(format, loader_errors_name_the_place)
 {
     static const struct {
@@ -104,6 +133,7 @@ Test(format, loader_errors_name_the_place)
         {"name: x\npattern: '(?<t>a'\ntime: {field: t, layout: clf}\nfields:\n  t: {role: ignore}\n", 2, 17, "bad regex", ""},
         {"name: x\npattern: '(?<t>a)'\ntime: {field: t, layout: clf}\nfields:\n  t: {role: mesure}\n", 5, 13, "unknown role mesure", "measure"},
         {"name: x\npattern: '(?<t>a)'\ntime: {field: t, layout: clf}\nfields:\n  t: {role: ignore}\nerror: 'q > 1'\n", 6, 9, "unknown field", ""},
+        {"name: x\npattern: '(?<t>a)'\ntime: {field: t, layout: clf}\ninner: t\nfields:\n  t: {role: ignore}\n", 4, 8, "only the field with role message", ""},
         {"- a\n", 1, 1, "a mapping", ""},
         {"", 1, 1, "the file is empty", ""},
     };
