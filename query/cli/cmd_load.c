@@ -7,6 +7,7 @@
 
 #include "ingest/load.h"
 #include "query/cli/cli.h"
+#include "store/reader.h"
 
 enum { RETAIN_AT_ONCE = 1000 };
 
@@ -23,8 +24,37 @@ static void print_file(const struct load_file *f)
     putchar('\n');
 }
 
+/* What was not stored as it came: counters of the store, of which a load prints what it added. */
+static const struct {
+    const char *name, *text;
+} oddities[] = {
+    {"before_reach", "records older than the store reaches (400 days before the newest): not stored"},
+    {"future_time", "records of the future: filed under the time of receipt"},
+    {"bad_time", "lines whose time stamp is no time: in the stream unparsed"},
+    {"too_costly", "lines that cost the pattern too much: in the stream unparsed"},
+    {"line_too_long", "lines cut at 1 MiB"},
+    {"nul_bytes", "unparsed lines that hold NUL bytes"},
+    {"overflow_values", "values over the cap of their dimension: counted as (other)"},
+    {"overflow_series", "series over the cap of their stream: counted together"},
+    {"overflow_cells", "records over the cap of cells in a bucket: counted together"},
+};
+enum { ODDITIES = sizeof oddities / sizeof oddities[0] };
+
+static void read_oddities(struct store *s, uint64_t n[ODDITIES])
+{
+    struct snapshot *snap = NULL;
+    memset(n, 0, ODDITIES * sizeof *n);
+    if (snapshot_open(s, &snap, NULL) == LQ_OK) {
+        for (size_t i = 0; i < ODDITIES; i++) {
+            n[i] = snapshot_counter(snap, oddities[i].name);
+        }
+        snapshot_close(&snap);
+    }
+}
+
 int cmd_load(struct cli *c)
 {
+    uint64_t before[ODDITIES] = {0}, after[ODDITIES];
     struct lq_error e = {0};
     struct format_set *formats = NULL;
     struct store *store = NULL;
@@ -49,6 +79,7 @@ int cmd_load(struct cli *c)
     }
     if (err == LQ_OK) {
         o.formats = formats;
+        read_oddities(store, before);
         err = load_files(store, c->args, c->n_args, &o, &report, &e);
     }
     for (bool more = err == LQ_OK; more && err == LQ_OK;) { /* what new lines have put out of reach, in bounded steps */
@@ -64,6 +95,12 @@ int cmd_load(struct cli *c)
         }
     }
     if (err == LQ_OK && report.n > 0) {
+        read_oddities(store, after);
+        for (size_t i = 0; i < ODDITIES; i++) {
+            if (after[i] > before[i]) {
+                printf("%llu %s\n", (unsigned long long)(after[i] - before[i]), oddities[i].text);
+            }
+        }
         double s = (double)report.elapsed_us / 1e6;
         printf("%llu lines, %.1f MB in %.2f s: %.2f M lines/s into %s\n", (unsigned long long)report.lines, (double)report.bytes / 1e6, s,
                (double)report.lines / 1e6 / (s > 0 ? s : 1e-9), store_dir(store));
