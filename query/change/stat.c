@@ -7,68 +7,19 @@
 
 #include <math.h>
 
+#include "query/change/segment.h"
 #include "schema/base/buf.h"
 
 #include <stdlib.h>
 
 enum { POINTS_MIN = 12 };
 
-static double xlogy(double x, double y)
-{
-    return x > 0 ? x * log(y) : 0;
-}
-
-/* -log likelihood of s successes of n trials at their own share. */
-static double binomial_cost(double s, double n)
-{
-    return n > 0 ? -(xlogy(s, s / n) + xlogy(n - s, (n - s) / n)) : 0;
-}
-
 size_t binomial_segment(const double *s, const double *t, size_t n, double dispersion, uint32_t *starts)
 {
-    double *cs = lq_alloc((n + 1) * sizeof *cs), *ct = lq_alloc((n + 1) * sizeof *ct), *f = lq_alloc((n + 1) * sizeof *f);
-    uint32_t *last = lq_alloc((n + 1) * sizeof *last), *alive = lq_alloc((n + 1) * sizeof *alive);
-    double beta = 3 * dispersion * log((double)n + 1); /* three parameters a segment: place, level, and being looked for */
-    size_t n_alive = 0, segments = 0;
-    for (size_t i = 0; i < n; i++) {
-        cs[i + 1] = cs[i] + s[i];
-        ct[i + 1] = ct[i] + t[i];
-    }
-    f[0] = -beta;
-    for (size_t i = 1; i <= n; i++) {
-        alive[n_alive++] = (uint32_t)i - 1;
-        f[i] = INFINITY;
-        for (size_t k = 0; k < n_alive; k++) {
-            uint32_t j = alive[k];
-            double c = f[j] + binomial_cost(cs[i] - cs[j], ct[i] - ct[j]) + beta;
-            if (c < f[i]) {
-                f[i] = c;
-                last[i] = j;
-            }
-        }
-        size_t kept = 0;
-        for (size_t k = 0; k < n_alive; k++) { /* what cannot become best any more */
-            uint32_t j = alive[k];
-            if (f[j] + binomial_cost(cs[i] - cs[j], ct[i] - ct[j]) <= f[i]) {
-                alive[kept++] = j;
-            }
-        }
-        n_alive = kept;
-    }
-    for (size_t i = n; i > 0; i = last[i]) {
-        starts[segments++] = last[i];
-    }
-    for (size_t i = 0; i < segments / 2; i++) {
-        uint32_t x = starts[i];
-        starts[i] = starts[segments - 1 - i];
-        starts[segments - 1 - i] = x;
-    }
-    free(cs);
-    free(ct);
-    free(f);
-    free(last);
-    free(alive);
-    return segments;
+    /* three parameters a segment: place, level, and being looked for */
+    struct segment_input in = {
+        .model = SEGMENT_SHARE, .n = n, .y = s, .w = t, .penalty = 6 * dispersion * log((double)n + 1)};
+    return segment(&in, starts, NULL);
 }
 
 static int by_value(const void *a, const void *b)
@@ -167,7 +118,9 @@ bool change_best(const double *y, const double *w, size_t n, struct change *out)
     size_t at[2] = {0, 0};
     for (size_t k = trim; k + trim < n; k++) {
         double level, slope;
-        double step = suffix[k].w > 0 && all.w - suffix[k].w > 0 ? fit(&all, suffix[k].w, suffix[k].w, suffix[k].y, &level, &slope) : INFINITY;
+        double step = suffix[k].w > 0 && all.w - suffix[k].w > 0
+                          ? fit(&all, suffix[k].w, suffix[k].w, suffix[k].y, &level, &slope)
+                          : INFINITY;
         double kink = kink_rss(&all, &suffix[k], (double)k, &level, &slope);
         if (step < best[0]) {
             best[0] = step;

@@ -1,8 +1,7 @@
 /*
  * stat.h - the statistics of the change engine: arrays in, numbers out
  *
- * - binomial_segment: exact penalised segmentation of successes of trials (optimal partitioning, Jackson et al. 2005, with the pruning rule of
- *   PELT, Killick et al. 2012), the likelihood divided by the over-dispersion.
+ * - binomial_segment: exact penalised segmentation of successes of trials (segment.h), the likelihood divided by the over-dispersion.
  * - change_best: the best single step or kink (a line that bends) of a series by weighted least squares, in O(n). The statistic is divided by the
  *   long-run variance, estimated by an AR(1) on the residuals of the fit; its p is for the maximum over all splits (Siegmund's tail of the
  *   supremum of a standardised Brownian bridge, as in James, James and Siegmund 1987), floored at CHANGE_P_FLOOR.

@@ -1,0 +1,16 @@
+/*
+ * segment_int.h - the two engines behind segment.h
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LQ_SEGMENT_INT_H
+#define LQ_SEGMENT_INT_H
+
+#include "query/change/segment.h"
+
+/* last[t] for t in 1..n: the start of the last segment of the best segmentation of the first t points. Returns the
+ * cost. */
+double segment__functional(const struct segment_input *in, uint32_t *last);
+double segment__direct(const struct segment_input *in, uint32_t *last);
+
+#endif
