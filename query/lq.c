@@ -24,6 +24,7 @@ const struct command commands[] = {
     {"values", "values FIELD", "The values of a dimension, with count, first and last time seen.", READ_FLAGS, cmd_values},
     {"format", "format list | show NAME | try FILE | detect FILE…", "The known log formats; what a line becomes, or where it stops matching.",
      FLAG_FORMAT_NAME | FLAG_FORMATS | FLAG_TZ, cmd_format},
+    {"web", "web", "Serve the store over HTTP on this machine: the page, Grafana's data sources, the API.", READ_FLAGS | FLAG_LISTEN | FLAG_TOKENS, cmd_web},
     {"debug", "debug digest | verify | stats | dump | changepoints FILE", "Look inside the store; change points of any series.", READ_FLAGS, cmd_debug},
     {NULL, NULL, NULL, 0, NULL},
 };

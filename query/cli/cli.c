@@ -32,6 +32,8 @@ static const struct flag flags[] = {
     {"--onset", "TIME", "when it began, if you know better", FLAG_ONSET},
     {"--lookback", "DURATION", "how far back to look for causes (default: everything)", FLAG_LOOKBACK},
     {"--top", "N", "suspects shown (default 5)", FLAG_TOP},
+    {"--listen", "ADDRESS:PORT", "where to serve (default 127.0.0.1:8088; port 0: any free one)", FLAG_LISTEN},
+    {"--tokens", "FILE", "who may ask: lines of TOKEN SCOPE[,SCOPE]; needed to serve other machines", FLAG_TOKENS},
     {"--explain", NULL, "show the terms of each score", FLAG_EXPLAIN},
 };
 
@@ -82,6 +84,8 @@ static enum lq_err set_flag(struct cli *c, const struct flag *f, const char *val
     case FLAG_TARGET: c->target = value; break;
     case FLAG_ONSET: c->onset = value; break;
     case FLAG_LOOKBACK: c->lookback = value; break;
+    case FLAG_LISTEN: c->listen = value; break;
+    case FLAG_TOKENS: c->token_file = value; break;
     case FLAG_EXPLAIN: c->explain = true; break;
     case FLAG_NO_SYNC: c->no_sync = true; break;
     case FLAG_TOP: return set_number(f->name, value, 100, &c->top, e);

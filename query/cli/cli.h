@@ -19,11 +19,12 @@ enum flag_id {
     FLAG_DATA = 1 << 0, FLAG_FORMAT = 1 << 1, FLAG_SINCE = 1 << 2, FLAG_UNTIL = 1 << 3, FLAG_TZ = 1 << 4, FLAG_FORMAT_NAME = 1 << 5,
     FLAG_LABEL = 1 << 6, FLAG_LABEL_FROM = 1 << 7, FLAG_REFERENCE = 1 << 8, FLAG_ID = 1 << 9, FLAG_THREADS = 1 << 10, FLAG_TARGET = 1 << 11,
     FLAG_ONSET = 1 << 12, FLAG_LOOKBACK = 1 << 13, FLAG_TOP = 1 << 14, FLAG_EXPLAIN = 1 << 15, FLAG_NO_SYNC = 1 << 16, FLAG_FORMATS = 1 << 17,
+    FLAG_LISTEN = 1 << 18, FLAG_TOKENS = 1 << 19,
 };
 enum { FLAGS_LOADING = FLAG_FORMAT_NAME | FLAG_LABEL | FLAG_LABEL_FROM | FLAG_TZ | FLAG_REFERENCE | FLAG_THREADS | FLAG_FORMATS };
 
 struct cli {
-    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir;
+    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir, *listen, *token_file;
     unsigned threads, top;
     bool explain, no_sync, color;
     struct label_rules labels;
@@ -60,5 +61,6 @@ int cmd_streams(struct cli *c);
 int cmd_fields(struct cli *c);
 int cmd_values(struct cli *c);
 int cmd_debug(struct cli *c);
+int cmd_web(struct cli *c);
 
 #endif

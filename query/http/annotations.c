@@ -1,0 +1,211 @@
+/*
+ * annotations.c - things that happened, for the time axis of a panel (grafana_int.h)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+
+#include "query/change/changepoints.h"
+#include "query/http/grafana_int.h"
+#include "query/out/out.h"
+
+enum { ANNOTATIONS_MAX = 1000 };
+
+struct annotation {
+    int64_t time_us, end_us; /* equal: a moment */
+    lq_str title, text, tags;
+};
+struct annotations {
+    struct annotation *a;
+    size_t n, cap;
+    struct lq_arena mem;
+};
+
+static void add(struct annotations *x, int64_t time_us, int64_t end_us, const char *title, const char *text, const char *tags)
+{
+    if (x->n < ANNOTATIONS_MAX) {
+        lq_grow(&x->a, &x->cap, x->n + 1, sizeof *x->a);
+        x->a[x->n++] = (struct annotation){time_us, end_us, lq_arena_str(&x->mem, lq_str_of(title)), lq_arena_str(&x->mem, lq_str_of(text)), lq_arena_str(&x->mem, lq_str_of(tags))};
+    }
+}
+
+static bool add_marker(void *ctx, const struct marker *m)
+{
+    char title[400], tags[300];
+    snprintf(title, sizeof title, "%.*s %.*s", (int)m->kind.n, m->kind.p, (int)(m->name.n < 200 ? m->name.n : 200), m->name.p);
+    snprintf(tags, sizeof tags, "%.*s%s%.*s", (int)m->kind.n, m->kind.p, m->host.n > 0 ? "," : "", (int)(m->host.n < 100 ? m->host.n : 100), m->host.p);
+    char *text = lq_strdup(m->text);
+    add(ctx, m->time_us, m->time_us, title, text, tags);
+    free(text);
+    return true;
+}
+
+/* A version that was not there when the stream began. */
+static void add_releases(struct snapshot *s, int64_t from_us, int64_t to_us, struct annotations *x)
+{
+    const int64_t first_hour_us = 3600 * 1000000LL;
+    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
+        const struct stream_info *info = snapshot_stream(s, i);
+        for (uint32_t v = 2; v < snapshot_values(s, i, DIM_VERSION); v++) {
+            const struct value_info *value = snapshot_value(s, i, DIM_VERSION, v);
+            if (value->count > 0 && value->first_us > info->first_us + first_hour_us && value->first_us >= from_us && value->first_us < to_us) {
+                char title[320], text[200];
+                snprintf(title, sizeof title, "release %.*s", (int)value->text.n, value->text.p);
+                snprintf(text, sizeof text, "first seen in stream %s", info->schema->name);
+                add(x, value->first_us, value->first_us, title, text, "release,inferred");
+            }
+        }
+    }
+}
+
+static enum lq_err add_changes(const struct ask *a, lq_str text, int64_t from_us, int64_t to_us, struct annotations *x, struct lq_error *e)
+{
+    enum { CHANGE_POINTS = 500 };
+    struct asked asked = {0};
+    int64_t range = from_us != INT64_MIN && to_us != INT64_MAX ? to_us - from_us : 7 * 86400 * 1000000LL;
+    struct ask_query q = {.text = text, .from_us = from_us, .to_us = to_us, .every_us = ask_step(range, CHANGE_POINTS)};
+    enum lq_err err = ask_run(a, NULL, &q, &asked, e);
+    if (err != LQ_OK) {
+        return err;
+    }
+    const struct result *r = &asked.r;
+    double *y = lq_alloc(r->steps * sizeof *y);
+    uint32_t *at = lq_alloc((r->steps + 1) * sizeof *at);
+    struct lq_buf name = {0};
+    for (uint32_t i = 0; i < r->n_series; i++) {
+        for (uint32_t c = 0; c < r->n_columns; c++) {
+            for (uint32_t k = 0; k < r->steps; k++) {
+                y[k] = r->series[i].values[(size_t)k * r->n_columns + c];
+            }
+            size_t n = changepoints(y, r->steps, at);
+            for (size_t k = 0; k < n; k++) {
+                char title[300];
+                ask_series_name(r, &r->series[i], c, &name);
+                snprintf(title, sizeof title, "change of %.*s", (int)(name.n < 250 ? name.n : 250), name.p);
+                add(x, r->step_start_us[at[k]], r->step_start_us[at[k]], title, "detected change point", "change");
+            }
+        }
+    }
+    lq_buf_fini(&name);
+    free(y);
+    free(at);
+    asked_fini(&asked);
+    return LQ_OK;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct annotation *x = a, *y = b;
+    return x->time_us != y->time_us ? (x->time_us < y->time_us ? -1 : 1) : lq_str_cmp(x->title, y->title);
+}
+
+static bool starts(lq_str text, const char *word)
+{
+    size_t n = strlen(word);
+    return text.n >= n && memcmp(text.p, word, n) == 0;
+}
+
+bool grafana__is_annotation(lq_str text)
+{
+    return lq_str_is(text, "markers") || lq_str_is(text, "releases") || starts(text, "changes of ");
+}
+
+static enum lq_err collect(const struct ask *a, lq_str what, int64_t from_us, int64_t to_us, struct annotations *x, struct lq_error *e)
+{
+    struct snapshot *s = NULL;
+    if (starts(what, "changes of ")) {
+        return add_changes(a, (lq_str){what.p + 11, what.n - 11}, from_us, to_us, x, e);
+    }
+    if (what.n > 0 && !grafana__is_annotation(what)) {
+        lq_error_set(e, LQ_EINVAL, "unknown annotation query \"%.*s\"", (int)(what.n < 100 ? what.n : 100), what.p);
+        lq_error_hint(e, "markers, releases, or: changes of QUERY");
+        return LQ_EINVAL;
+    }
+    enum lq_err err = snapshot_open(a->store, &s, e);
+    if (err == LQ_OK && !lq_str_is(what, "releases")) {
+        err = snapshot_markers(s, from_us, to_us, add_marker, x, e);
+    }
+    if (err == LQ_OK && !lq_str_is(what, "markers")) {
+        add_releases(s, from_us, to_us, x);
+    }
+    snapshot_close(&s);
+    if (err == LQ_OK && x->n > 1) {
+        qsort(x->a, x->n, sizeof *x->a, by_time);
+    }
+    return err;
+}
+
+static void fini(struct annotations *x)
+{
+    free(x->a);
+    lq_arena_fini(&x->mem);
+}
+
+static void print_time(FILE *f, int64_t us)
+{
+    fprintf(f, "%lld", (long long)(us / 1000));
+}
+
+enum lq_err grafana__annotation_frame(const struct ask *a, lq_str what, int64_t from_us, int64_t to_us, bool *first, FILE *f, struct lq_error *e)
+{
+    struct annotations x = {0};
+    enum lq_err err = collect(a, what, from_us, to_us, &x, e);
+    if (err == LQ_OK) {
+        fputs(*first ? "\n" : ",\n", f);
+        *first = false;
+        fputs("{\"type\":\"table\",\"columns\":[{\"text\":\"time\",\"type\":\"time\"},{\"text\":\"timeEnd\",\"type\":\"time\"},{\"text\":\"title\",\"type\":\"string\"},"
+              "{\"text\":\"text\",\"type\":\"string\"},{\"text\":\"tags\",\"type\":\"string\"}],\"rows\":[",
+              f);
+        for (size_t i = 0; i < x.n; i++) {
+            fputs(i > 0 ? ",[" : "[", f);
+            print_time(f, x.a[i].time_us);
+            fputc(',', f);
+            if (x.a[i].end_us > x.a[i].time_us) {
+                print_time(f, x.a[i].end_us);
+            } else {
+                fputs("null", f);
+            }
+            fputc(',', f);
+            json_string(f, x.a[i].title);
+            fputc(',', f);
+            json_string(f, x.a[i].text);
+            fputc(',', f);
+            json_string(f, x.a[i].tags);
+            fputc(']', f);
+        }
+        fputs("]}", f);
+    }
+    fini(&x);
+    return err;
+}
+
+enum lq_err grafana__annotation_list(const struct ask *a, lq_str what, int64_t from_us, int64_t to_us, const char *echo, FILE *f, struct lq_error *e)
+{
+    struct annotations x = {0};
+    enum lq_err err = collect(a, what, from_us, to_us, &x, e);
+    if (err == LQ_OK) {
+        fputc('[', f);
+        for (size_t i = 0; i < x.n; i++) {
+            fputs(i > 0 ? ",\n{" : "\n{", f);
+            if (echo != NULL) {
+                fprintf(f, "\"annotation\":%s,", echo);
+            }
+            fputs("\"time\":", f);
+            print_time(f, x.a[i].time_us);
+            if (x.a[i].end_us > x.a[i].time_us) {
+                fputs(",\"timeEnd\":", f);
+                print_time(f, x.a[i].end_us);
+            }
+            fputs(",\"title\":", f);
+            json_string(f, x.a[i].title);
+            fputs(",\"text\":", f);
+            json_string(f, x.a[i].text);
+            fputs(",\"tags\":", f);
+            json_string(f, x.a[i].tags);
+            fputc('}', f);
+        }
+        fputs("]\n", f);
+    }
+    fini(&x);
+    return err;
+}
