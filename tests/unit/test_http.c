@@ -4,7 +4,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <criterion/criterion.h>
-#include <criterion/new/assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,7 +15,7 @@ Test(http, parameters_are_decoded)
     struct lq_arena mem = {0};
     struct http_request r = {.mem = &mem};
     cr_assert(http_params_parse(&r, LQ_STR("query=a%20%7C+b&empty=&flag&x=%C3%A9")));
-    cr_assert(eq(u32, r.n_params, 4));
+    cr_assert_eq(r.n_params, 4);
     cr_assert(lq_str_is(http_param(&r, "query"), "a | b"));
     cr_assert(http_has_param(&r, "flag") && http_param(&r, "flag").n == 0 && http_param_text(&r, "empty") == NULL);
     cr_assert(lq_str_is(http_param(&r, "x"), "\xc3\xa9"));
@@ -29,7 +28,7 @@ Test(http, broken_escapes_and_too_many_parameters_are_refused)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct lq_arena mem = {0};
         struct http_request r = {.mem = &mem};
-        cr_assert(not(http_params_parse(&r, lq_str_of(bad[i]))), "%s", bad[i]);
+        cr_assert_not(http_params_parse(&r, lq_str_of(bad[i])), "%s", bad[i]);
         lq_arena_fini(&mem);
     }
     struct lq_arena mem = {0};
@@ -38,7 +37,7 @@ Test(http, broken_escapes_and_too_many_parameters_are_refused)
     for (int i = 0; i <= HTTP_PARAMS_MAX; i++) {
         lq_buf_printf(&many, "p%d=1&", i);
     }
-    cr_assert(not(http_params_parse(&r, (lq_str){many.p, many.n})));
+    cr_assert_not(http_params_parse(&r, (lq_str){many.p, many.n}));
     lq_buf_fini(&many);
     lq_arena_fini(&mem);
 }
@@ -59,7 +58,7 @@ Test(http, tokens_give_their_scopes)
     static struct http_tokens t;
     struct lq_error e = {0};
     cr_assert(load("# people\nreader-0123456789 read\n\nwriter-0123456789 read,write\nroot-0123456789ab admin\n", &t, &e) == LQ_OK, "%s", e.msg);
-    cr_assert(eq(u32, t.n, 3));
+    cr_assert_eq(t.n, 3);
     cr_assert(http_tokens_scopes(&t, "Bearer reader-0123456789") == HTTP_READ);
     cr_assert(http_tokens_scopes(&t, "Bearer writer-0123456789") == (HTTP_READ | HTTP_WRITE));
     cr_assert(http_tokens_scopes(&t, "Bearer root-0123456789ab") == (HTTP_READ | HTTP_WRITE | HTTP_ADMIN));
@@ -77,8 +76,8 @@ Test(http, a_bad_token_file_is_refused_with_its_line)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct lq_error e = {0};
         cr_assert(load(bad[i], &t, &e) == LQ_EINVAL, "%s", bad[i]);
-        cr_assert(eq(u32, e.line, 2));
-        cr_assert(eq(str, e.text, ""), "the text is a secret");
+        cr_assert_eq(e.line, 2);
+        cr_assert_str_eq(e.text, "", "the text is a secret");
     }
     struct lq_error e = {0};
     cr_assert(load("# none\n", &t, &e) == LQ_EINVAL);
@@ -92,7 +91,7 @@ Test(http, hosts_of_this_machine)
         cr_assert(http__loopback_host(yes[i]), "%s", yes[i]);
     }
     for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) {
-        cr_assert(not(http__loopback_host(no[i])), "%s", no[i]);
+        cr_assert_not(http__loopback_host(no[i]), "%s", no[i]);
     }
     cr_assert(http__same_origin("http://localhost:8088", "localhost:8088") && !http__same_origin("http://evil.example", "localhost:8088"));
 }
@@ -105,11 +104,11 @@ Test(http, gzip_both_ways_and_its_limit)
     cr_assert(http__gzip(&text, &n) && n < 1000);
     struct lq_buf b = {0};
     lq_buf_add(&b, text, n);
-    cr_assert(not(http__gunzip(&b, 99999)));
+    cr_assert_not(http__gunzip(&b, 99999));
     cr_assert(http__gunzip(&b, 100000) && b.n == 100000 && b.p[99999] == 'a');
     lq_buf_clear(&b);
     lq_buf_add(&b, text, n / 2);
-    cr_assert(not(http__gunzip(&b, 100000)));
+    cr_assert_not(http__gunzip(&b, 100000));
     lq_buf_fini(&b);
     free(text);
 }
