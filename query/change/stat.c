@@ -1,5 +1,5 @@
 /*
- * stat.c - segmentation, single changes, contrasts (stat.h)
+ * stat.c - over-dispersion, false discovery rate, contrasts (stat.h)
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,8 +11,6 @@
 #include "schema/base/buf.h"
 
 #include <stdlib.h>
-
-enum { POINTS_MIN = 12 };
 
 size_t binomial_segment(const double *s, const double *t, size_t n, double dispersion, uint32_t *starts)
 {
@@ -52,130 +50,6 @@ double binomial_dispersion(const double *s, const double *t, size_t n)
     }
     free(z);
     return d < 1 ? 1 : d > 50 ? 50 : d;
-}
-
-/* Siegmund's tail of the supremum over splits in [trim, 1 - trim]. */
-static double sup_p(double stat, double trim)
-{
-    if (stat <= 4) {
-        return 1;
-    }
-    double x = sqrt(stat), l = 2 * log((1 - trim) / trim);
-    double p = x * exp(-stat / 2) / sqrt(6.283185307179586) * ((1 - 1 / stat) * l + 4 / stat);
-    return p > 1 ? 1 : p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : p;
-}
-
-struct sums { /* over i >= a split: weights and moments; t is the index */
-    double w, y, yy, t, tt, ty;
-};
-
-/* Residual sum of squares of y on [1, h], where h = 1 or (t - k) for t >= k. slope and level come back. */
-static double fit(const struct sums *all, double sh, double shh, double shy, double *level, double *slope)
-{
-    double det = all->w * shh - sh * sh;
-    if (det <= 1e-12 * all->w * (shh + 1)) {
-        return INFINITY;
-    }
-    *slope = (all->w * shy - sh * all->y) / det;
-    *level = (all->y - *slope * sh) / all->w;
-    return all->yy - *level * all->y - *slope * shy;
-}
-
-static double kink_rss(const struct sums *all, const struct sums *s, double k, double *level, double *slope)
-{
-    return fit(all, s->t - k * s->w, s->tt - 2 * k * s->t + k * k * s->w, s->ty - k * s->y, level, slope);
-}
-
-bool change_best(const double *y, const double *w, size_t n, struct change *out)
-{
-    size_t used = 0;
-    double mean = 0, weight = 0;
-    for (size_t i = 0; i < n; i++) {
-        used += w[i] > 0;
-        mean += w[i] * y[i];
-        weight += w[i];
-    }
-    if (used < POINTS_MIN || !(weight > 0)) {
-        return false;
-    }
-    mean /= weight;
-    struct sums *suffix = lq_alloc((n + 1) * sizeof *suffix);
-    for (size_t i = n; i-- > 0;) {
-        double v = y[i] - mean, t = (double)i;
-        suffix[i] = suffix[i + 1];
-        if (w[i] > 0) {
-            suffix[i].w += w[i];
-            suffix[i].y += w[i] * v;
-            suffix[i].yy += w[i] * v * v;
-            suffix[i].t += w[i] * t;
-            suffix[i].tt += w[i] * t * t;
-            suffix[i].ty += w[i] * t * v;
-        }
-    }
-    const struct sums all = suffix[0];
-    size_t trim = n / 20 > 3 ? n / 20 : 3;
-    double best[2] = {INFINITY, INFINITY};
-    size_t at[2] = {0, 0};
-    for (size_t k = trim; k + trim < n; k++) {
-        double level, slope;
-        double step = suffix[k].w > 0 && all.w - suffix[k].w > 0
-                          ? fit(&all, suffix[k].w, suffix[k].w, suffix[k].y, &level, &slope)
-                          : INFINITY;
-        double kink = kink_rss(&all, &suffix[k], (double)k, &level, &slope);
-        if (step < best[0]) {
-            best[0] = step;
-            at[0] = k;
-        }
-        if (kink < best[1]) {
-            best[1] = kink;
-            at[1] = k;
-        }
-    }
-    int shape = best[1] < best[0] ? SHAPE_KINK : SHAPE_STEP;
-    bool ok = isfinite(best[shape]) && best[shape] > 0 && all.yy > 0;
-    if (ok) {
-        size_t k = at[shape];
-        double level = 0, slope = 0, rho = 0, r0 = 0, prev = 0;
-        if (shape == SHAPE_KINK) {
-            kink_rss(&all, &suffix[k], (double)k, &level, &slope);
-        } else {
-            fit(&all, suffix[k].w, suffix[k].w, suffix[k].y, &level, &slope);
-        }
-        bool has_prev = false;
-        for (size_t i = 0; i < n; i++) { /* lag-one correlation of standardised residuals */
-            if (w[i] > 0) {
-                double h = i >= k ? (shape == SHAPE_KINK ? (double)(i - k) : 1) : 0;
-                double r = (y[i] - mean - level - slope * h) * sqrt(w[i]);
-                rho += has_prev ? r * prev : 0;
-                r0 += r * r;
-                prev = r;
-                has_prev = true;
-            }
-        }
-        rho = r0 > 0 ? rho / r0 : 0;
-        rho = rho < 0 ? 0 : rho > 0.97 ? 0.97 : rho + (1 + 3 * rho) / (double)used; /* the estimate is biased down */
-        rho = rho > 0.98 ? 0.98 : rho;
-        double sigma2 = best[shape] / (double)(used - 3) * (1 + rho) / (1 - rho);
-        out->shape = (enum change_shape)shape;
-        out->at = (uint32_t)k;
-        out->stat = (all.yy - best[shape]) / sigma2;
-        out->p = sup_p(out->stat, 0.05);
-        out->unexplained = best[shape] / all.yy;
-        out->before = level + mean;
-        out->after = level + mean + slope * (shape == SHAPE_KINK ? (double)(n - 1 - k) : 1);
-        out->low = out->high = out->at;
-        for (size_t i = trim; i + trim < n; i++) { /* profile: within the 95 % point of a chi-square of one degree */
-            double l2, s2;
-            double rss = shape == SHAPE_KINK ? kink_rss(&all, &suffix[i], (double)i, &l2, &s2)
-                                             : fit(&all, suffix[i].w, suffix[i].w, suffix[i].y, &l2, &s2);
-            if ((rss - best[shape]) / sigma2 <= 3.84) {
-                out->low = (uint32_t)i < out->low ? (uint32_t)i : out->low;
-                out->high = (uint32_t)i > out->high ? (uint32_t)i : out->high;
-            }
-        }
-    }
-    free(suffix);
-    return ok;
 }
 
 struct ranked_p {
