@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# The HTTP side over a real store: every contract field by field, wrong input, tokens, and equality with the command line.
+set -euo pipefail
+BUILD=$1
+SRC=$2
+dir=$(mktemp -d)
+pid=
+trap 'if [ -n "$pid" ]; then kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; fi; rm -rf "$dir"' EXIT
+export TZ=UTC
+"$BUILD/lqgen" --scenario story --days 9 --lines 60000 "$dir/logs" 2>/dev/null
+"$BUILD/lq" load --data "$dir/store" "$dir"/logs/web-*/*.log >/dev/null
+
+serve() { # FLAGS…: $url is set when it listens
+  "$BUILD/lq" web --data "$dir/store" --listen 127.0.0.1:0 "$@" 2>"$dir/web.log" &
+  pid=$!
+  for _ in $(seq 1 200); do
+    url=$(grep -oE 'http://127\.0\.0\.1:[0-9]+' "$dir/web.log" || true)
+    [ -z "$url" ] || return 0
+    kill -0 "$pid" 2>/dev/null || break
+    read -rt 0.05 <> <(:) || true
+  done
+  cat "$dir/web.log"
+  return 1
+}
+stop() {
+  kill -TERM "$pid"
+  wait "$pid" || { echo "lq web did not end well"; cat "$dir/web.log"; exit 1; }
+  pid=
+  if grep -E 'Sanitizer|runtime error' "$dir/web.log"; then exit 1; fi
+}
+
+serve
+python3 "$SRC/tests/support/http_contracts.py" "$url" "$BUILD/lq" "$dir/store"
+if command -v promtool >/dev/null; then
+  promtool query instant "$url" '1+1' | grep -q '^scalar: 2 '
+  promtool query range --start 2026-03-03T00:00:00Z --end 2026-03-04T00:00:00Z --step 1h "$url" 'sum by (host) (increase(lq_records_total{stream="combined_time"}[1h]))' |
+    awk '/^\{/ { host = $1 } /@/ { n++ } END { exit n == 100 ? 0 : 1 }'
+fi
+stop
+
+printf 'reader-0123456789abcdef read\nwriter-0123456789abcdef read,write\n' >"$dir/tokens"
+serve --tokens "$dir/tokens"
+python3 "$SRC/tests/support/http_contracts.py" --tokens "$url"
+stop
+
+# Refusals at the start
+if "$BUILD/lq" web --data "$dir/store" --listen 0.0.0.0:0 2>"$dir/err"; then exit 1; fi
+grep -q 'will not serve 0.0.0.0 without tokens' "$dir/err"
+if "$BUILD/lq" web --data "$dir/store" --listen 127.0.0.1:x 2>"$dir/err"; then exit 1; fi
+grep -q 'no address to listen on' "$dir/err"
+if "$BUILD/lq" web --data "$dir/none" --listen 127.0.0.1:0 2>"$dir/err"; then exit 1; fi
+printf 'short read\n' >"$dir/bad"
+if "$BUILD/lq" web --data "$dir/store" --listen 127.0.0.1:0 --tokens "$dir/bad" 2>"$dir/err"; then exit 1; fi
+grep -q "$dir/bad:1" "$dir/err"
+if grep -q short "$dir/err"; then echo "a secret is shown"; exit 1; fi
