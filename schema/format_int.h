@@ -76,7 +76,10 @@ struct format_set {
     size_t n, cap;
 };
 
-/* format_load.c */
+/* format_load.c: one format from the text of its file */
+LQ_MUST enum lq_err format_load_text(const char *file, lq_str yaml, struct format **out, struct lq_error *e);
+
+/* format_set.c */
 void format_free(struct format **f);
 struct format *format_set_get(const struct format_set *s, const char *name); /* NULL: absent */
 void format_set_put(struct format_set *s, struct format *f); /* replaces one of the same name; keeps name order */
