@@ -8,68 +8,12 @@
  */
 #include "ingest/load.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "ingest/load_int.h"
-#include "ingest/source.h"
-#include "store/window.h"
 
-enum { THREADS_MAX = 64, SNIFF_BYTES = DETECT_BYTES, PROGRESS_EVERY_US = 200000 };
-
-struct tally {
-    uint64_t lines, results[PARSE_RESULTS];
-    uint64_t invalid, nul;
-};
-
-struct chunk {
-    char *p;
-    size_t n;
-    uint64_t end_offset; /* in the content, after this chunk */
-    bool busy, done;
-    size_t head;         /* bytes of leading lines that did not match: settled in order */
-    bool any_parsed;
-    int64_t first_us, last_us;
-    struct tally tally;
-};
-
-struct worker {
-    struct loader *l;
-    pthread_t thread;
-    struct window *window;
-    struct parser *parser;
-    struct stream_use *use, *inner, *unparsed;
-};
-
-struct loader {
-    struct store *store;
-    const struct load_options *o;
-    struct load_report *report;
-    struct lq_error *e;
-    unsigned n_workers, n_chunks;
-    struct worker workers[THREADS_MAX];
-    struct chunk *chunks;
-    pthread_mutex_t lock;
-    pthread_cond_t work, finished;
-    uint64_t next_fill, next_take, next_settle; /* chunk numbers */
-    bool stop;
-    /* the open file */
-    struct load_file *file;
-    struct checkpoint cp;
-    int64_t last_us;
-    bool has_last;
-    int64_t reference_us;
-    /* committed with the next flush */
-    struct checkpoint *pending;
-    size_t n_pending, cap_pending;
-    struct lq_arena pending_mem;
-    struct tally tally;
-    uint64_t too_long;
-    /* progress */
-    uint64_t total_bytes, done_bytes;
-    int64_t started_us, shown_us;
-};
+enum { PROGRESS_EVERY_US = 200000 };
 
 void load_report_fini(struct load_report *r)
 {
@@ -82,44 +26,76 @@ void load_report_fini(struct load_report *r)
 static void observe_unparsed(struct worker *w, lq_str line, int64_t time_us)
 {
     struct record r;
-    parser_unparsed(w->parser, line, time_us, &r);
+    parser_unparsed(events_parser(w->events), line, time_us, &r);
     window_observe(w->window, w->unparsed, &r);
+}
+
+static bool is_blank(lq_str line)
+{
+    return line.n == 0 || (line.n == 1 && line.p[0] == '\r');
+}
+
+/* The next line of *p, without its line end. */
+static lq_str cut_line(const char **p, const char *end)
+{
+    const char *nl = memchr(*p, '\n', (size_t)(end - *p));
+    lq_str line = {*p, (size_t)((nl != NULL ? nl : end) - *p)};
+    *p = nl != NULL ? nl + 1 : end;
+    return line;
+}
+
+static void on_event(void *ctx, enum parse_result result, lq_str text, const struct record *r)
+{
+    struct worker *w = ctx;
+    struct chunk *c = w->chunk;
+    if (result == PARSE_OK) {
+        if (!c->any_parsed) {
+            c->any_parsed = true;
+            c->first_us = r->time_us;
+            c->head = (size_t)(text.p - c->p);
+        }
+        c->last_us = r->time_us;
+        window_observe(w->window, w->use[r->inner], r);
+        return;
+    }
+    c->tally.results[result]++;
+    if (result == PARSE_HEADER) {
+        return;
+    }
+    c->tally.nul += memchr(text.p, '\0', text.n) != NULL;
+    if (c->any_parsed) {
+        observe_unparsed(w, text, c->last_us);
+    }
 }
 
 static void parse_chunk(struct worker *w, struct chunk *c)
 {
     const char *p = c->p, *end = c->p + c->n;
-    struct record r = {0};
     c->any_parsed = false;
     c->head = c->n;
     memset(&c->tally, 0, sizeof c->tally);
-    while (p < end) {
-        const char *nl = memchr(p, '\n', (size_t)(end - p));
-        lq_str line = {p, (size_t)((nl != NULL ? nl : end) - p)};
-        const char *next = nl != NULL ? nl + 1 : end;
-        if (line.n == 0 || (line.n == 1 && line.p[0] == '\r')) {
-            p = next; /* a blank line is no line */
-            continue;
-        }
-        enum parse_result result = parser_parse(w->parser, line, &r);
-        c->tally.lines++;
-        c->tally.results[result]++;
-        if (result == PARSE_OK) {
-            if (!c->any_parsed) {
-                c->any_parsed = true;
-                c->first_us = r.time_us;
-                c->head = (size_t)(p - c->p);
-            }
-            c->last_us = r.time_us;
-            window_observe(w->window, r.inner ? w->inner : w->use, &r);
-        } else {
-            c->tally.nul += memchr(line.p, '\0', line.n) != NULL;
-            if (c->any_parsed) {
-                observe_unparsed(w, line, c->last_us);
-            }
-        }
-        p = next;
+    w->chunk = c;
+    if (c->columns.n > 0) {
+        events_set_columns(w->events, &c->columns);
     }
+    while (p < end) {
+        lq_str line = cut_line(&p, end);
+        c->tally.lines += !is_blank(line);
+        events_line(w->events, line);
+    }
+    events_flush(w->events);
+    c->tally.lines -= c->tally.results[PARSE_HEADER];
+    c->tally.results[PARSE_OK] = c->tally.lines; /* a line of a parsed event is parsed */
+    for (int i = PARSE_OK + 1; i < PARSE_RESULTS; i++) {
+        c->tally.results[PARSE_OK] -= i != PARSE_HEADER ? c->tally.results[i] : 0;
+    }
+}
+
+static bool is_header(struct worker *w, lq_str line)
+{
+    struct parser *p = events_parser(w->events);
+    struct record r;
+    return parser_has_columns(p) && parser_parse(p, line, &r) == PARSE_HEADER;
 }
 
 /* The leading lines of a chunk that matched nothing: they take the last time before them (at the file's start: the first after them). */
@@ -128,12 +104,10 @@ static void settle_chunk(struct loader *l, struct chunk *c)
     const char *p = c->p, *end = c->p + c->head;
     int64_t t = l->has_last ? l->last_us : c->any_parsed ? c->first_us : l->reference_us;
     while (p < end) {
-        const char *nl = memchr(p, '\n', (size_t)(end - p));
-        lq_str line = {p, (size_t)((nl != NULL ? nl : end) - p)};
-        if (line.n > 0 && !(line.n == 1 && line.p[0] == '\r')) {
+        lq_str line = cut_line(&p, end);
+        if (!is_blank(line) && !is_header(&l->workers[0], line)) {
             observe_unparsed(&l->workers[0], line, t);
         }
-        p = nl != NULL ? nl + 1 : end;
     }
     if (c->any_parsed) {
         l->last_us = c->last_us;
@@ -292,12 +266,6 @@ static void show_progress(struct loader *l, const struct source *s, bool last)
 
 /* ---- one file ---- */
 
-struct reading {
-    struct source *src;
-    struct lq_buf head; /* sniffed bytes, not yet handed on */
-    size_t head_at;
-};
-
 static enum lq_err read_some(struct reading *r, char *p, size_t cap, size_t *n, struct lq_error *e)
 {
     if (r->head_at < r->head.n) {
@@ -309,20 +277,52 @@ static enum lq_err read_some(struct reading *r, char *p, size_t cap, size_t *n, 
     return source_read(r->src, p, cap, n, e);
 }
 
-static enum lq_err skip_bytes(struct reading *r, uint64_t n, struct lq_error *e)
+/* Skips what was loaded before; header lines in it still hold. */
+static enum lq_err skip_bytes(struct loader *l, struct reading *r, uint64_t n, struct lq_error *e)
 {
     char *p = lq_alloc(CHUNK_BYTES);
+    struct parser *parser = events_parser(l->workers[0].events);
     enum lq_err err = LQ_OK;
+    size_t kept = 0; /* of a line that is not whole yet */
     while (n > 0 && err == LQ_OK) {
-        size_t got = 0;
-        err = read_some(r, p, n < CHUNK_BYTES ? (size_t)n : CHUNK_BYTES, &got, e);
+        size_t got = 0, room = CHUNK_BYTES - kept;
+        err = read_some(r, p + kept, n < room ? (size_t)n : room, &got, e);
         if (got == 0) {
             break;
         }
         n -= got;
+        if (parser_has_columns(parser)) {
+            const char *last = memrchr(p, '\n', kept + got);
+            size_t whole = last != NULL ? (size_t)(last + 1 - p) : 0;
+            parser_learn(parser, (lq_str){p, whole});
+            kept = kept + got - whole < CHUNK_BYTES / 2 ? kept + got - whole : 0;
+            memmove(p, p + whole, kept);
+        }
     }
     free(p);
     return err;
+}
+
+/* Where to cut n bytes of whole lines so that no event is cut: n, or the beginning of the last event. */
+static size_t event_cut(struct loader *l, const char *p, size_t n)
+{
+    struct events *e = l->workers[0].events;
+    size_t at = n;
+    if (!events_joins(e)) {
+        return n;
+    }
+    while (at > 0 && n - at < EVENT_BYTES_MAX) {
+        const char *nl = at > 1 ? memrchr(p, '\n', at - 1) : NULL;
+        size_t from = nl != NULL ? (size_t)(nl + 1 - p) : 0;
+        const char *before = from > 1 ? memrchr(p, '\n', from - 1) : NULL;
+        size_t start = before != NULL ? (size_t)(before + 1 - p) : 0;
+        lq_str line = {p + from, at - from - 1}, previous = {p + start, from > 0 ? from - 1 - start : 0};
+        if (from > 0 && !is_blank(line) && events_boundary(e, previous, line)) {
+            return from;
+        }
+        at = from;
+    }
+    return n;
 }
 
 /*
@@ -361,7 +361,7 @@ static enum lq_err pump(struct loader *l, struct reading *r, uint64_t offset, st
             offset -= c->n;
             c->n = 0;
         } else if (last != NULL) {
-            size_t keep = (size_t)(last + 1 - c->p);
+            size_t keep = event_cut(l, c->p, (size_t)(last + 1 - c->p));
             lq_buf_add(&rest, c->p + keep, c->n - keep);
             c->n = keep;
         } else if (!eof) { /* a chunk is as long as the longest line: cut it, and skip the rest */
@@ -371,6 +371,12 @@ static enum lq_err pump(struct loader *l, struct reading *r, uint64_t offset, st
         }
         c->end_offset = offset - rest.n;
         l->file->bytes += c->n;
+        struct parser *parser = events_parser(l->workers[0].events);
+        c->columns.n = 0;
+        if (parser_has_columns(parser)) {
+            c->columns = *parser_columns(parser);
+            parser_learn(parser, (lq_str){c->p, c->n});
+        }
         if (c->n > 0) {
             chunk_put(l, c);
         }
@@ -389,128 +395,13 @@ static enum lq_err pump(struct loader *l, struct reading *r, uint64_t offset, st
     return err;
 }
 
-static void make_key(const struct labels *labels, const char *p, size_t n, struct lq_buf *out)
-{
-    lq_buf_clear(out);
-    labels_print(labels, out);
-    lq_buf_printf(out, "|%zu|%016llx%016llx", n, (unsigned long long)lq_hash(p, n, 0), (unsigned long long)lq_hash(p, n, 1));
-}
-
-struct shorter {
-    const struct reading *r;
-    const struct labels *labels;
-    struct lq_buf key;
-    struct lq_arena *mem;
-    struct checkpoint *out;
-    size_t best;
-};
-
-/* A checkpoint of this file from when it was shorter than the fingerprint. */
-static bool match_shorter(void *ctx, const struct checkpoint *c)
-{
-    struct shorter *x = ctx;
-    const char *bar = c->key.n > 40 ? memrchr(c->key.p, '|', c->key.n) : NULL;
-    const char *first = bar != NULL ? memrchr(c->key.p, '|', (size_t)(bar - c->key.p)) : NULL;
-    size_t n = first != NULL ? strtoul(first + 1, NULL, 10) : 0;
-    if (n > 0 && n < FINGERPRINT_BYTES && n <= x->r->head.n && n > x->best) {
-        make_key(x->labels, x->r->head.p, n, &x->key);
-        if (lq_str_eq(c->key, (lq_str){x->key.p, x->key.n})) {
-            *x->out = *c;
-            x->out->key = lq_arena_str(x->mem, c->key);
-            x->out->name = lq_arena_str(x->mem, c->name);
-            x->out->format = lq_arena_str(x->mem, c->format);
-            x->best = n;
-        }
-    }
-    return true;
-}
-
-/* Find or make the identity of the open file; l->cp is its checkpoint. True: there is one already. */
-static bool identify(struct loader *l, const struct reading *r, const struct labels *labels, bool is_stdin)
-{
-    struct lq_buf key = {0};
-    size_t n = r->head.n < FINGERPRINT_BYTES ? r->head.n : FINGERPRINT_BYTES;
-    struct checkpoint old = {0};
-    bool known = false;
-    memset(&l->cp, 0, sizeof l->cp);
-    if (is_stdin && l->o->stdin_id == NULL) {
-        return false;
-    }
-    if (is_stdin) {
-        labels_print(labels, &key);
-        lq_buf_printf(&key, "|id|%s", l->o->stdin_id);
-    } else {
-        make_key(labels, r->head.p, n, &key);
-    }
-    known = store_checkpoint_get(l->store, (lq_str){key.p, key.n}, &old, &l->pending_mem) == LQ_OK;
-    if (!known && !is_stdin) {
-        struct shorter x = {.r = r, .labels = labels, .mem = &l->pending_mem, .out = &old};
-        if (store_checkpoint_each(l->store, match_shorter, &x) == LQ_OK) {
-            known = x.best > 0;
-        }
-        lq_buf_fini(&x.key);
-    }
-    for (size_t i = 0; i < l->n_pending && !known; i++) { /* the same content twice in one command */
-        if (lq_str_eq(l->pending[i].key, (lq_str){key.p, key.n})) {
-            old = l->pending[i];
-            known = true;
-        }
-    }
-    if (known) {
-        l->cp = old;
-    }
-    l->cp.key = lq_arena_str(&l->pending_mem, (lq_str){key.p, key.n});
-    l->cp.name = lq_arena_str(&l->pending_mem, lq_str_of(l->file->path));
-    lq_buf_fini(&key);
-    return known;
-}
-
-static bool is_binary(lq_str s)
-{
-    size_t nul = 0, control = 0;
-    for (size_t i = 0; i < s.n && i < 65536; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        nul += c == 0;
-        control += c < 0x20 && c != '\n' && c != '\r' && c != '\t' && c != 0x1b;
-    }
-    size_t n = s.n < 65536 ? s.n : 65536;
-    return n > 0 && (nul * 20 > n || control * 5 > n);
-}
-
-static enum lq_err choose_format(struct loader *l, const struct reading *r, bool known, const struct format **out, struct lq_error *e)
-{
-    const char *name = l->o->format_name;
-    char stored[NAME_BYTES_MAX];
-    *out = NULL;
-    if (name != NULL) {
-        snprintf(l->file->why, sizeof l->file->why, "chosen by --format-name");
-        snprintf(l->file->format, sizeof l->file->format, "%s", name);
-        return format_set_find(l->o->formats, name, out, e);
-    }
-    snprintf(stored, sizeof stored, "%.*s", (int)l->cp.format.n, l->cp.format.p);
-    if (known && format_set_find(l->o->formats, stored, out, NULL) == LQ_OK) {
-        snprintf(l->file->why, sizeof l->file->why, "as before");
-    } else {
-        struct detection d;
-        format_detect(l->o->formats, (lq_str){r->head.p, r->head.n}, &d);
-        *out = d.format;
-        snprintf(l->file->why, sizeof l->file->why, "%s", d.why);
-    }
-    if (*out == NULL && is_binary((lq_str){r->head.p, r->head.n})) {
-        lq_error_set(e, LQ_EINVAL, "%s is a binary file, no log", l->file->path);
-        lq_error_hint(e, "compressed logs are read when they are gzip or zstd; --format-name NAME loads it all the same");
-        return LQ_EINVAL;
-    }
-    snprintf(l->file->format, sizeof l->file->format, "%s", *out != NULL ? format_name(*out) : "unparsed");
-    return LQ_OK;
-}
-
 static void close_workers(struct loader *l)
 {
     for (unsigned i = 0; i < l->n_workers; i++) {
-        parser_free(&l->workers[i].parser);
-        stream_use_close(&l->workers[i].use);
-        stream_use_close(&l->workers[i].inner);
+        events_free(&l->workers[i].events);
+        for (unsigned k = 0; k <= INNER_MAX; k++) {
+            stream_use_close(&l->workers[i].use[k]);
+        }
         stream_use_close(&l->workers[i].unparsed);
     }
 }
@@ -521,15 +412,12 @@ static enum lq_err open_workers(struct loader *l, const struct format *f, const 
     enum lq_err err = LQ_OK;
     for (unsigned i = 0; i < l->n_workers && err == LQ_OK; i++) {
         struct worker *w = &l->workers[i];
-        err = parser_new(&c, &w->parser, e);
-        if (err == LQ_OK && f != NULL) {
-            err = stream_use_open(l->store, parser_schema(w->parser), &w->use, e);
-        }
-        if (err == LQ_OK && parser_inner_schema(w->parser) != NULL) {
-            err = stream_use_open(l->store, parser_inner_schema(w->parser), &w->inner, e);
+        err = events_new(&c, on_event, w, &w->events, e);
+        for (unsigned k = 0; k <= INNER_MAX && err == LQ_OK && f != NULL && parser_schema_at(events_parser(w->events), k) != NULL; k++) {
+            err = stream_use_open(l->store, parser_schema_at(events_parser(w->events), k), &w->use[k], e);
         }
         if (err == LQ_OK) {
-            err = stream_use_open(l->store, parser_unparsed_schema(w->parser), &w->unparsed, e);
+            err = stream_use_open(l->store, parser_unparsed_schema(events_parser(w->events)), &w->unparsed, e);
         }
     }
     return err;
@@ -566,10 +454,10 @@ static enum lq_err load_one(struct loader *l, struct lq_error *fe)
     }
     if (err == LQ_OK) {
         l->reference_us = l->o->reference_us != 0 ? l->o->reference_us : source_mtime_us(r.src) != 0 ? source_mtime_us(r.src) : clock_now_us();
-        known = identify(l, &r, &labels, is_stdin);
+        known = load__identify(l, &r, &labels, is_stdin);
         l->has_last = known && l->cp.last_time_us != INT64_MIN;
         l->last_us = l->cp.last_time_us;
-        err = choose_format(l, &r, known, &f, fe);
+        err = load__choose_format(l, &r, known, &f, fe);
     }
     if (err == LQ_OK && l->cp.key.n > 0) {
         l->cp.format = lq_arena_str(&l->pending_mem, lq_str_of(l->file->format));
@@ -578,7 +466,7 @@ static enum lq_err load_one(struct loader *l, struct lq_error *fe)
         err = open_workers(l, f, &labels, fe);
     }
     if (err == LQ_OK && known) {
-        err = skip_bytes(&r, l->cp.offset, fe);
+        err = skip_bytes(l, &r, l->cp.offset, fe);
     }
     if (err == LQ_OK) {
         uint64_t from = l->cp.offset;

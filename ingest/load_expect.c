@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-#include "ingest/source.h"
-
 enum { TAIL_BYTES = 1 << 16 };
 
 static bool last_time(const struct load_options *o, const char *path, int64_t *out, char *format)
@@ -36,6 +34,7 @@ static bool last_time(const struct load_options *o, const char *path, int64_t *o
             size_t got = fread(tail, 1, TAIL_BYTES, f);
             struct record r;
             snprintf(format, NAME_BYTES_MAX, "%s", format_name(chosen));
+            parser_learn(p, (lq_str){head, n});
             for (const char *q = tail, *end = tail + got; q < end;) {
                 const char *nl = memchr(q, '\n', (size_t)(end - q));
                 lq_str line = {q, (size_t)((nl != NULL ? nl : end) - q)};

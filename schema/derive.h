@@ -49,6 +49,20 @@ bool address_parse(lq_str s, uint8_t out[16]);
 enum { SHAPE_BYTES_MAX = 200 };
 lq_str derive_shape(lq_str message, char scratch[SHAPE_BYTES_MAX + 8]);
 
+/* One spelling for levels: trace debug info notice warn error critical fatal. Words in any case (WARNING, Severe), first letters (Android, glog), the
+ * numbers of bunyan and pino, the signs of Redis. What is none of these stays as it is. */
+lq_str derive_level(lq_str word);
+bool derive_is_level(lq_str word); /* a whole word that names a level */
+/* The first of the first few words of a text that names a level, as it stands there; n = 0: none. */
+lq_str derive_level_in(lq_str text);
+/* The level of a syslog priority ("165", or a severity alone, "5"); "" when it is none. */
+lq_str derive_severity(lq_str priority);
+
+/* The exception class (root cause) of a message, with or without a stack trace below it; n = 0: none. A view of the message. */
+lq_str derive_exception(lq_str message);
+/* The frame at which the root cause was raised, without file and line number; n = 0: no trace. scratch: 256 bytes. */
+lq_str derive_frame(lq_str message, char *scratch);
+
 /* Make any bytes valid UTF-8 for storage and display: each invalid byte and each control byte but tab becomes \xNN.
  * Returns a view (the input itself when clean), cut at cap (at a boundary, "…" added). */
 lq_str derive_clean(lq_str s, char *scratch, size_t cap);

@@ -7,7 +7,8 @@
  *
  *   name: nginx_combined            description: …          records: requests | events
  *   priority: 50                    detection tie-break; more specific formats have a higher one
- *   pattern: '^(?<client>\S+) …'    PCRE2, named groups, anchored; or   parser: json
+ *   pattern: '^%{IP:client} …'      PCRE2, named groups, anchored; %{NAME:field} is a piece of it (grok.h); or   parser: json, logfmt, csv, w3c, plain
+ *   patterns: {NAME: '…'}           pieces of this file
  *   time: {field: time, layout: clf}
  *   fields:                         one per group (or JSON path)
  *     status: {role: dimension, type: int}
@@ -15,13 +16,19 @@
  *     client: {role: identity}
  *     message: {role: message}
  *     agent: {role: ignore}
+ *     method: {path: request.method, role: dimension, required: true}   structured text: where it is; a line without it is of another format
+ *   extract:                        second regexes; their groups are fields too
+ *     - {field: message, pattern: 'duration: (?<duration>[\d.]+) ms'}
  *   derive:                         in order; each gives a dimension
  *     route: {route: path}          status_class: {status_class: status}
  *     audience: {cidr: client, map: {10.0.0.0/8: employees, "*": customers}}
  *     level: {map: severity, values: {"3": error}, default: info}
- *     template: {shape: message}
+ *     template: {shape: message}     level: {level: level}     level: {severity: pri}
+ *     exception: {exception: message}     frame: {frame: message}     version: {regex: message, pattern: 'v(\d+)'}
  *   error: 'status >= 500'          a comparison over fields: = != > >= < <= ~ !~ in (…), and/or/not, parentheses
- *   inner: message                  lines that are wrapped: this field is matched against the formats named in `inner_formats`
+ *   inner: message                  an envelope: the message may be a line of another format
+ *   partial: 'flag = P'             an envelope whose message goes on in the next line (a predicate as in error:)
+ *   multiline: true                 lines that follow and match no format belong to the message (multiline.h)
  *   sketch_by: [route, host, version, audience]
  *   limits: {match: 100000, depth: 1000}
  *   samples:                        tested: each line must match and give these fields
@@ -71,11 +78,14 @@ void format_print(const struct format *f, struct lq_buf *out);
 /* The stream `unparsed`: lines that no format matched. Dimensions: built-in and `template` (masked shape). */
 const struct stream_schema *unparsed_schema(void);
 
+enum { INNER_MAX = 3 }; /* envelopes around a line */
+
 enum parse_result {
     PARSE_OK = 0,
     PARSE_NO_MATCH,  /* the pattern does not match */
     PARSE_BAD_TIME,  /* it matches, but the time stamp is no time */
     PARSE_TOO_COSTLY, /* match or depth limit reached */
+    PARSE_HEADER,     /* a line that names the columns of those that follow (CSV, W3C), or a comment: no record */
     PARSE_RESULTS,
 };
 const char *parse_result_name(enum parse_result r); /* "no_match", … : names of counters */
@@ -94,8 +104,21 @@ LQ_MUST enum lq_err parser_new(const struct parser_config *c, struct parser **ou
 void parser_free(struct parser **p);
 /* Schema of the records: the format's with custom labels appended. Lives as long as the parser. */
 const struct stream_schema *parser_schema(const struct parser *p);
-/* Of a pair OUTER+INNER: the schema of records with `inner` set; else NULL. */
-const struct stream_schema *parser_inner_schema(const struct parser *p);
+/* Of OUTER+INNER…: the schema of records with inner == depth (0: parser_schema); NULL past the last. */
+const struct stream_schema *parser_schema_at(const struct parser *p, unsigned depth);
+/* CSV and W3C: where the header line put each field. A parser learns it from the header among its lines; one that begins in the middle of a source is told
+ * what a parser of the beginning has learned, or made to look at the beginning. */
+enum { COLUMNS_MAX = 256 };
+struct columns {
+    uint32_t n; /* 0: no header yet */
+    uint8_t slot[COLUMNS_MAX], last[COLUMNS_MAX];
+    char separator;
+};
+bool parser_has_columns(const struct parser *p);
+const struct columns *parser_columns(const struct parser *p);
+/* Whole lines of the source, to be parsed elsewhere or not at all: only headers in them are looked at. */
+void parser_learn(struct parser *p, lq_str lines);
+
 /* Line without its line end (a trailing '\r' is cut here). On PARSE_OK *r is filled, views valid until the next call. */
 enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r);
 /* A record of stream `unparsed` for a line that did not match; time_us is the last event time of this source (or
@@ -106,7 +129,7 @@ void parser_unparsed(struct parser *p, lq_str line, int64_t time_us, struct reco
 /*
  * Detection: score every format on sample lines of a source.
  */
-enum { DETECT_LINES = 200, DETECT_BYTES = 256 * 1024 };
+enum { DETECT_LINES = 200, DETECT_BYTES = 256 * 1024, DETECT_SCORES = 16 };
 struct detect_score {
     const struct format *format;
     uint32_t matched, lines; /* lines of the sample that matched, with a valid time */
@@ -114,7 +137,7 @@ struct detect_score {
 struct detection {
     const struct format *format; /* NULL: none matches at least 1 in 2 lines */
     uint32_t n;                  /* scores, best first */
-    struct detect_score scores[16];
+    struct detect_score scores[DETECT_SCORES];
     char why[256]; /* one sentence: "combined: 199 of 200 sample lines match; next is common with 12" */
 };
 /* Sample = the first bytes of the source. JSON lines: a format is inferred from the fields seen (time, level, message, status,

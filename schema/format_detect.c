@@ -9,6 +9,9 @@
 #include <stdlib.h>
 
 #include "schema/format_int.h"
+#include "schema/multiline.h"
+
+enum { GENERIC_PRIORITY = 10, INNER_LEAST = 2, INNER_SHARE = 50 /* 1 in so many sample lines */ };
 
 lq_str format_next_line(lq_str *rest)
 {
@@ -23,7 +26,8 @@ lq_str format_next_line(lq_str *rest)
     return line;
 }
 
-struct detect_score format_score(const struct format *f, lq_str sample, bool whole)
+/* In an envelope lines need no time of their own. */
+static struct detect_score score(const struct format *f, lq_str sample, bool whole, bool enveloped)
 {
     struct detect_score s = {f, 0, 0};
     struct parser *p = NULL;
@@ -32,6 +36,8 @@ struct detect_score format_score(const struct format *f, lq_str sample, bool who
     if (parser_new(&c, &p, NULL) != LQ_OK) {
         return s;
     }
+    p->enveloped = p->envelope_zoned = enveloped;
+    p->envelope_us = DETECT_REFERENCE_US;
     while (rest.n > 0 && s.lines < DETECT_LINES) {
         struct record r;
         lq_str line = format_next_line(&rest);
@@ -39,19 +45,26 @@ struct detect_score format_score(const struct format *f, lq_str sample, bool who
         if (line.n == 0 || (cut && s.lines > 0)) {
             continue; /* blank, or the sample's last line is not whole */
         }
-        s.lines++;
-        s.matched += parser_parse(p, line, &r) == PARSE_OK;
+        enum parse_result result = parser_parse(p, line, &r);
+        s.matched += result == PARSE_OK;
+        s.lines += result == PARSE_OK || (result != PARSE_HEADER && !(s.lines > 0 && multiline_is_trace(line)));
     }
     parser_free(&p);
     return s;
 }
 
+/* A generic format counts two thirds: it is the answer only where no other fits nearly as well. */
+static uint64_t share(const struct detect_score *x)
+{
+    uint64_t weight = x->format->priority < GENERIC_PRIORITY ? 2 : 3;
+    return x->lines > 0 ? (uint64_t)x->matched * 50 * weight / 3 / x->lines : 0;
+}
+
 static int better(const void *a, const void *b)
 {
     const struct detect_score *x = a, *y = b;
-    uint64_t sx = x->lines > 0 ? (uint64_t)x->matched * 50 / x->lines : 0, sy = y->lines > 0 ? (uint64_t)y->matched * 50 / y->lines : 0;
-    if (sx != sy) {
-        return sx > sy ? -1 : 1;
+    if (share(x) != share(y)) {
+        return share(x) > share(y) ? -1 : 1;
     }
     if (x->format->priority != y->format->priority) {
         return x->format->priority > y->format->priority ? -1 : 1;
@@ -60,6 +73,23 @@ static int better(const void *a, const void *b)
         return x->matched > y->matched ? -1 : 1;
     }
     return strcmp(x->format->name, y->format->name);
+}
+
+/* Scores of all formats but pairs, best first; those that match nothing are left out. Returns their number; *lines of the sample. */
+static size_t rank(const struct format_set *set, lq_str sample, bool whole, bool enveloped, struct detect_score *out, uint32_t *lines)
+{
+    size_t n = 0;
+    *lines = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        if (set->f[i]->inner == NULL && !(enveloped && set->f[i]->kind == PARSER_PLAIN)) {
+            struct detect_score s = score(set->f[i], sample, whole, enveloped);
+            *lines = s.lines > *lines ? s.lines : *lines;
+            out[n] = s;
+            n += s.matched > 0;
+        }
+    }
+    qsort(out, n, sizeof *out, better);
+    return n;
 }
 
 static bool looks_like_json(lq_str sample)
@@ -95,183 +125,100 @@ static void add_inferred(struct format_set *s, struct format *f)
     format_free(&f);
 }
 
-void format_infer(struct format_set *s, lq_str sample)
+/* Ranks; when no shipped format fits nearly every line, one inferred from the sample competes too. */
+static size_t rank_or_infer(struct format_set *set, lq_str sample, bool whole, bool enveloped, struct detect_score **all, uint32_t *lines)
 {
-    struct format *f = looks_like_json(sample) ? format_infer_json(sample, DETECT_LINES) : NULL;
+    *all = lq_alloc((set->n + 2) * sizeof **all);
+    size_t n = rank(set, sample, whole, enveloped, *all, lines);
+    bool fits = n > 0 && (*all)[0].format->priority >= GENERIC_PRIORITY && (*all)[0].matched * 10 >= (*all)[0].lines * 9;
+    struct format *f = !fits && looks_like_json(sample) ? format_infer_json(sample, DETECT_LINES) : NULL;
     if (f != NULL) {
-        add_inferred(s, f);
+        add_inferred(set, f);
+        n = rank(set, sample, whole, enveloped, *all, lines);
     }
+    return n;
 }
 
-void format_detect(struct format_set *set, lq_str sample, struct detection *out)
+/* The messages of an envelope, a line each. */
+static void messages_of(const struct format *f, lq_str sample, bool enveloped, struct lq_buf *out, uint32_t *lines)
 {
-    struct detect_score *all;
-    bool whole = sample.n < DETECT_BYTES;
-    memset(out, 0, sizeof *out);
-    sample.n = sample.n < DETECT_BYTES ? sample.n : DETECT_BYTES;
-    format_infer(set, sample);
-    all = lq_alloc((set->n + 1) * sizeof *all);
-    size_t n_all = 0;
-    for (size_t i = 0; i < set->n; i++) {
-        if (set->f[i]->inner == NULL) {
-            all[n_all++] = format_score(set->f[i], sample, whole);
-        }
-    }
-    qsort(all, n_all, sizeof *all, better);
-    for (size_t i = 0; i < n_all && out->n < 16; i++) {
-        if (all[i].matched > 0) {
-            out->scores[out->n++] = all[i];
-        }
-    }
-    uint32_t lines = n_all > 0 ? all[0].lines : 0;
-    if (out->n > 0 && 2 * out->scores[0].matched >= lines) {
-        out->format = out->scores[0].format;
-        int n = snprintf(out->why, sizeof out->why, "%u of %u sample lines match", out->scores[0].matched, lines);
-        if (out->n > 1) {
-            n += snprintf(out->why + n, sizeof out->why - (size_t)n, "; next is %s with %u", out->scores[1].format->name, out->scores[1].matched);
-        }
-        uint32_t inside, of;
-        const struct format *inner = format_detect_inner(set, out->format, sample, &inside, &of);
-        if (inner != NULL && format_pair(set, out->format, inner, &out->format, NULL) == LQ_OK && n > 0 && (size_t)n < sizeof out->why) {
-            snprintf(out->why + n, sizeof out->why - (size_t)n, "; %u of %u messages are lines of %s", inside, of, inner->name);
-        }
-    } else if (lines == 0) {
-        snprintf(out->why, sizeof out->why, "no lines to look at");
-    } else if (out->n > 0) {
-        snprintf(out->why, sizeof out->why, "no format matches half of %u sample lines; nearest is %s with %u", lines, out->scores[0].format->name,
-                 out->scores[0].matched);
-    } else {
-        snprintf(out->why, sizeof out->why, "no format matches any of %u sample lines", lines);
-    }
-    free(all);
-}
-
-/* ---- try and show ---- */
-
-static void print_value(struct lq_buf *out, const char *name, lq_str v, const char *role)
-{
-    char scratch[200];
-    lq_str clean = derive_clean(v, scratch, sizeof scratch - 8);
-    lq_buf_printf(out, "  %-14s %-10s %.*s\n", name, role, (int)clean.n, clean.p);
-}
-
-static void try_one(const struct format *f, lq_str line, struct lq_buf *out);
-
-static void try_pair(const struct format *f, lq_str line, struct lq_buf *out)
-{
-    struct parser_config c = {.format = f->outer, .reference_us = clock_now_us()};
     struct parser *p = NULL;
-    struct record r = {0};
-    try_one(f->outer, line, out);
-    if (parser_new(&c, &p, NULL) == LQ_OK) {
-        if (parser_parse(p, line, &r) == PARSE_OK && r.message.n > 0) {
-            lq_buf_str(out, "and in its message ");
-            try_one(f->inner, r.message, out);
-        }
-        parser_free(&p);
-    }
-}
-
-static void try_one(const struct format *f, lq_str line, struct lq_buf *out)
-{
-    if (f->inner != NULL) { /* the envelope, then what is in it */
-        try_pair(f, line, out);
-        return;
-    }
-    struct parser_config c = {.format = f, .reference_us = clock_now_us()};
-    struct parser *p = NULL;
-    struct record r = {0};
-    char when[32], text[64];
+    struct parser_config c = {.format = f, .reference_us = DETECT_REFERENCE_US};
+    *lines = 0;
     if (parser_new(&c, &p, NULL) != LQ_OK) {
         return;
     }
-    enum parse_result result = parser_parse(p, line, &r);
-    const struct stream_schema *s = parser_schema(p);
-    if (result == PARSE_OK) {
-        time_print_utc(r.time_us, when);
-        lq_buf_printf(out, "%s matches\n", f->name);
-        print_value(out, "time", lq_str_of(when), "time");
-        for (uint32_t i = 0; i < s->n_dims; i++) {
-            if (r.dims[i].n > 0) {
-                print_value(out, s->dims[i], r.dims[i], "dimension");
-            }
+    p->enveloped = enveloped;
+    while (sample.n > 0 && *lines < DETECT_LINES) {
+        struct record r;
+        lq_str line = format_next_line(&sample);
+        enum parse_result result = parser_parse(p, line, &r);
+        *lines += result != PARSE_HEADER;
+        if (result == PARSE_OK && r.message.n > 0) {
+            lq_str m = format_unmark(r.message);
+            lq_buf_add(out, m.p, m.n);
+            lq_buf_byte(out, '\n');
         }
-        for (uint32_t i = 0; i < s->n_measures; i++) {
-            if ((r.measure_set >> i & 1) != 0) {
-                snprintf(text, sizeof text, "%g %s", (double)r.measures[i] / (double)s->measures[i].scale, s->measures[i].unit);
-                print_value(out, s->measures[i].name, lq_str_of(text), "measure");
-            }
-        }
-        for (uint32_t i = 0; i < s->n_identities; i++) {
-            print_value(out, s->identities[i], r.identities[i], "identity");
-        }
-        if (r.message.n > 0) {
-            print_value(out, "message", r.message, "message");
-        }
-    } else if (result == PARSE_NO_MATCH && !f->is_json) {
-        size_t reach = matcher_reach(f->matcher, line);
-        char scratch[80];
-        lq_str rest = derive_clean((lq_str){line.p + reach, line.n - reach < 40 ? line.n - reach : 40}, scratch, 64);
-        lq_buf_printf(out, "%s stops at byte %zu: %.*s\n", f->name, reach + 1, (int)rest.n, rest.n > 0 ? rest.p : "");
-    } else {
-        lq_buf_printf(out, "%s: %s\n", f->name, result == PARSE_BAD_TIME ? "matches, but the time stamp is no valid time" : parse_result_name(result));
     }
     parser_free(&p);
 }
 
-void format_try(struct format_set *s, const struct format *f, lq_str line, struct lq_buf *out)
+/* What the messages of `outer` are lines of: the pair, or outer itself. Says so in why. */
+static const struct format *open_messages(struct format_set *set, const struct format *outer, lq_str sample, unsigned depth, struct detection *out)
 {
-    if (line.n > 0 && line.p[line.n - 1] == '\r') {
-        line.n--;
+    const struct format *result = outer;
+    struct lq_buf messages = {0};
+    uint32_t lines, inner_lines;
+    if (outer->inner_slot == UINT32_MAX || depth >= INNER_MAX) {
+        return outer;
     }
-    if (f != NULL) {
-        try_one(f, line, out);
-        return;
+    messages_of(outer, sample, depth > 0, &messages, &lines);
+    lq_str text = {messages.p, messages.n};
+    if (text.n > 0) {
+        struct detect_score *all;
+        size_t n = rank_or_infer(set, text, true, true, &all, &inner_lines);
+        const struct detect_score *best = NULL;
+        for (size_t i = 0; i < n && best == NULL; i++) {
+            best = all[i].format != outer ? &all[i] : NULL;
+        }
+        if (best != NULL && best->matched >= INNER_LEAST && best->matched * INNER_SHARE >= lines) {
+            size_t at = strlen(out->why);
+            snprintf(out->why + at, sizeof out->why - at, "; %u of %u messages are lines of %s", best->matched, lines, best->format->name);
+            const struct format *inner = open_messages(set, best->format, text, depth + 1, out);
+            if (format_pair(set, outer, inner, &result, NULL) != LQ_OK) {
+                result = outer;
+            }
+        }
+        free(all);
     }
-    struct detection d;
-    format_detect(s, line, &d);
-    if (d.format != NULL) {
-        try_one(d.format, line, out);
-        return;
-    }
-    lq_buf_str(out, "no format matches; it would be kept in the stream unparsed\n");
-    for (size_t i = 0; i < s->n; i++) {
-        try_one(s->f[i], line, out);
-    }
+    lq_buf_fini(&messages);
+    return result;
 }
 
-void format_print(const struct format *f, struct lq_buf *out)
+void format_detect(struct format_set *set, lq_str sample, struct detection *out)
 {
-    if (f->inner != NULL) {
-        format_print(f->outer, out);
-        lq_buf_str(out, "\n");
-        format_print(f->inner, out);
-        return;
+    bool whole = sample.n < DETECT_BYTES;
+    uint32_t lines;
+    memset(out, 0, sizeof *out);
+    sample.n = sample.n < DETECT_BYTES ? sample.n : DETECT_BYTES;
+    struct detect_score *all;
+    size_t n = rank_or_infer(set, sample, whole, false, &all, &lines);
+    for (; out->n < n && out->n < DETECT_SCORES; out->n++) {
+        out->scores[out->n] = all[out->n];
     }
-    const struct stream_schema *s = &f->schema;
-    lq_buf_printf(out, "name: %s\ndescription: %s\nrecords: %s\npriority: %d\n", f->name, f->description,
-                  s->kind == STREAM_REQUESTS ? "requests" : "events", f->priority);
-    if (f->is_json) {
-        lq_buf_str(out, "parser: json\n");
+    const struct detect_score *best = n > 0 ? &all[0] : NULL;
+    if (best != NULL && 2 * best->matched >= best->lines) {
+        int used = snprintf(out->why, sizeof out->why, "%u of %u sample lines match", best->matched, best->lines);
+        if (n > 1) {
+            snprintf(out->why + used, sizeof out->why - (size_t)used, "; next is %s with %u", all[1].format->name, all[1].matched);
+        }
+        out->format = open_messages(set, best->format, sample, 0, out);
+    } else if (lines == 0 && n == 0 && sample.n == 0) {
+        snprintf(out->why, sizeof out->why, "no lines to look at");
+    } else if (best != NULL) {
+        snprintf(out->why, sizeof out->why, "no format matches half of %u sample lines; nearest is %s with %u", best->lines, best->format->name, best->matched);
     } else {
-        lq_buf_printf(out, "pattern: %s\nmatched by: %s\n", f->pattern, matcher_lowered(f->matcher) ? "scanner, else PCRE2" : "PCRE2");
+        snprintf(out->why, sizeof out->why, "no format matches any of %u sample lines", lines);
     }
-    lq_buf_printf(out, "time: %s, layout %s\n", f->time_slot < FIELD_MAX ? f->fields[f->time_slot].name : "?", f->layout_text);
-    lq_buf_str(out, "dimensions:");
-    for (uint32_t i = 0; i < s->n_dims; i++) {
-        lq_buf_printf(out, " %s%s", s->dims[i], (s->sketch_by >> i & 1) != 0 ? "*" : "");
-    }
-    lq_buf_str(out, "   (*: distinct counts and quantiles kept by it)\nmeasures:");
-    for (uint32_t i = 0; i < s->n_measures; i++) {
-        lq_buf_printf(out, " %s%s%s%s", s->measures[i].name, s->measures[i].unit[0] != '\0' ? "(" : "", s->measures[i].unit,
-                      s->measures[i].unit[0] != '\0' ? ")" : "");
-    }
-    lq_buf_str(out, "\nidentities:");
-    for (uint32_t i = 0; i < s->n_identities; i++) {
-        lq_buf_printf(out, " %s", s->identities[i]);
-    }
-    lq_buf_printf(out, "\nerror: %s\n", f->error_text != NULL ? f->error_text : "(never)");
-    if (f->file != NULL) {
-        lq_buf_printf(out, "file: %s\n", f->file);
-    }
+    free(all);
 }

@@ -3,7 +3,8 @@
  *
  * An envelope (a format with `inner: FIELD`) gives the host, the service and a message; when the message is itself a line of another format, the record is
  * that format's, with host and service from the envelope as if they were labels. The pair is a format of its own, named OUTER+INNER, made when it
- * is first asked for; messages that the inner format does not match stay records of the envelope.
+ * is first asked for; INNER may be a pair again (a CSV of Docker's JSON of Java's lines). Messages that the inner format does not match stay records
+ * of the envelope.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,19 +12,22 @@
 
 #include "schema/format_int.h"
 
-enum { INNER_LEAST = 2, INNER_SHARE = 50 /* 1 in so many sample lines */ };
-
-static bool may_be_inner(const struct format *f)
+/* How many envelopes a line of f has, its own included when it is one. */
+static unsigned envelopes(const struct format *f)
 {
-    return f->inner == NULL && f->inner_slot == UINT32_MAX;
+    unsigned n = 0;
+    for (; f->inner != NULL; f = f->inner) {
+        n++;
+    }
+    return n;
 }
 
 enum lq_err format_pair(struct format_set *s, const struct format *outer, const struct format *inner, const struct format **out, struct lq_error *e)
 {
     char name[NAME_BYTES_MAX];
-    if (outer->inner_slot == UINT32_MAX || !may_be_inner(inner)) {
+    if (outer->inner_slot == UINT32_MAX || outer == inner || envelopes(inner) >= INNER_MAX) {
         lq_error_set(e, LQ_EINVAL, "%s+%s: %s", outer->name, inner->name,
-                     may_be_inner(inner) ? "the first format carries no lines of another" : "the second format is an envelope itself");
+                     outer->inner_slot == UINT32_MAX ? "the first format carries no lines of another" : outer == inner ? "a format in itself" : "too many envelopes");
         lq_error_hint(e, "an envelope is a format with inner: in its file, such as rfc3164");
         return LQ_EINVAL;
     }
@@ -46,36 +50,13 @@ enum lq_err format_pair(struct format_set *s, const struct format *outer, const 
     return LQ_OK;
 }
 
-const struct format *format_detect_inner(struct format_set *s, const struct format *outer, lq_str sample, uint32_t *matched, uint32_t *lines)
+lq_str format_unmark(lq_str m)
 {
-    struct parser *p = NULL;
-    struct parser_config c = {.format = outer, .reference_us = DETECT_REFERENCE_US};
-    struct lq_buf messages = {0};
-    const struct format *best = NULL;
-    *matched = *lines = 0;
-    if (outer->inner_slot == UINT32_MAX || parser_new(&c, &p, NULL) != LQ_OK) {
-        return NULL;
+    if (m.n >= 5 && memcmp(m.p, "@cee:", 5) == 0) { /* structured syslog says so in front */
+        m = (lq_str){m.p + 5, m.n - 5};
     }
-    while (sample.n > 0 && *lines < DETECT_LINES) {
-        struct record r;
-        lq_str line = format_next_line(&sample);
-        ++*lines;
-        if (parser_parse(p, line, &r) == PARSE_OK && r.message.n > 0) {
-            lq_buf_add(&messages, r.message.p, r.message.n);
-            lq_buf_byte(&messages, '\n');
-        }
+    while (m.n > 0 && m.p[0] == ' ') {
+        m = (lq_str){m.p + 1, m.n - 1};
     }
-    parser_free(&p);
-    format_infer(s, (lq_str){messages.p, messages.n});
-    for (size_t i = 0; i < s->n; i++) {
-        if (may_be_inner(s->f[i])) {
-            struct detect_score x = format_score(s->f[i], (lq_str){messages.p, messages.n}, true);
-            if (x.matched > *matched || (x.matched == *matched && best != NULL && s->f[i]->priority > best->priority)) {
-                *matched = x.matched;
-                best = s->f[i];
-            }
-        }
-    }
-    lq_buf_fini(&messages);
-    return *matched >= INNER_LEAST && *matched * INNER_SHARE >= *lines ? best : NULL;
+    return m;
 }

@@ -11,19 +11,32 @@
 #include "schema/json_scan.h"
 #include "schema/lower.h"
 
-enum { FIELD_MAX = 48, DERIVE_MAX = 24, SAMPLE_MAX = 24, MAP_MAX = 64, SLOT_MAX = FIELD_MAX + DERIVE_MAX, GROUP_MAX = LOWER_GROUPS_MAX };
+enum { FIELD_MAX = 48, DERIVE_MAX = 24, EXTRACT_MAX = 4, SAMPLE_MAX = 24, MAP_MAX = 64, SLOT_MAX = FIELD_MAX + DERIVE_MAX, GROUP_MAX = LOWER_GROUPS_MAX };
 
 enum field_role { ROLE_IGNORE, ROLE_DIMENSION, ROLE_MEASURE, ROLE_IDENTITY, ROLE_MESSAGE, ROLE_TIME };
 enum field_type { TYPE_STRING, TYPE_INT, TYPE_FLOAT, TYPE_SECONDS, TYPE_MILLISECONDS, TYPE_MICROSECONDS, TYPE_BYTES };
 
+enum parser_kind { PARSER_PATTERN, PARSER_JSON, PARSER_LOGFMT, PARSER_CSV, PARSER_W3C, PARSER_PLAIN };
+
 struct field {
-    const char *name; /* also the group's name or the JSON path */
+    const char *name; /* also the group's name */
+    const char *path; /* where the value is: JSON path, logfmt key, column; the name when not given */
     enum field_role role;
     enum field_type type;
-    uint32_t group; /* PCRE2 group number, or index of the JSON path */
+    uint32_t group;   /* PCRE2 group number, or index of the path */
+    bool required;    /* structured text: a line without it is of another format */
+    uint32_t extract; /* 0: of the pattern; else of extracts[extract - 1] */
 };
 
-enum derive_kind { DERIVE_ROUTE, DERIVE_STATUS_CLASS, DERIVE_CIDR, DERIVE_MAP, DERIVE_SHAPE, DERIVE_REGEX, DERIVE_ASSET };
+/* A second regex: its groups are fields, read from the text of another one. */
+struct extract {
+    const char *from_name, *pattern;
+    uint32_t from; /* slot */
+    struct matcher *matcher;
+};
+
+enum derive_kind { DERIVE_ROUTE, DERIVE_STATUS_CLASS, DERIVE_CIDR, DERIVE_MAP, DERIVE_SHAPE, DERIVE_REGEX, DERIVE_ASSET, DERIVE_LEVEL, DERIVE_LEVEL_IN,
+                   DERIVE_SEVERITY, DERIVE_EXCEPTION, DERIVE_FRAME };
 struct derived {
     const char *name;
     enum derive_kind kind;
@@ -33,7 +46,7 @@ struct derived {
     struct lq_map values;
     const char **mapped;
     const char *fallback; /* map: default; NULL = the value itself */
-    struct lq_regex *regex;
+    struct matcher *regex;
 };
 
 /* Slots: fields first, then derived ones. */
@@ -50,19 +63,21 @@ struct format {
     struct lq_arena mem;
     const char *name, *description, *file, *pattern;
     int priority;
-    bool is_json;
-    uint32_t n_fields, n_derived, n_samples;
+    enum parser_kind kind;
+    bool multiline; /* lines that are no start of an event belong to the one before */
+    uint32_t n_fields, n_derived, n_samples, n_extracts;
     struct field fields[FIELD_MAX];
     struct derived derived[DERIVE_MAX];
+    struct extract extracts[EXTRACT_MAX];
     struct sample samples[SAMPLE_MAX];
-    uint32_t time_slot, message_slot, status_slot; /* UINT32_MAX = none */
+    uint32_t time_slot, message_slot, status_slot; /* UINT32_MAX = none; without a time: only in an envelope */
     uint32_t inner_slot;                           /* the field that may hold a line of another format; UINT32_MAX = none */
     const struct format *outer, *inner;            /* of a pair (format_inner.c): all else is the outer one's */
     struct time_layout *layout;
     const char *layout_text;
     struct matcher *matcher;
     struct json_paths *paths;
-    struct predicate *error;
+    struct predicate *error, *partial; /* partial: the message goes on in the next line (CRI, Docker) */
     const char *error_text;
     uint32_t match_limit, depth_limit;
     /* where a record's columns come from */
@@ -79,6 +94,8 @@ struct format_set {
 /* format_load.c: one format from the text of its file */
 LQ_MUST enum lq_err format_load_text(const char *file, lq_str yaml, struct format **out, struct lq_error *e);
 
+const char *parser_kind_name(enum parser_kind k);
+
 /* format_set.c */
 void format_free(struct format **f);
 struct format *format_set_get(const struct format_set *s, const char *name); /* NULL: absent */
@@ -88,13 +105,14 @@ LQ_MUST enum lq_err format_finish(struct format *f, struct lq_error *e);
 uint32_t format_slot(const struct format *f, lq_str name); /* UINT32_MAX = no such field */
 
 /* format_regex.c */
-LQ_MUST enum lq_err matcher_new(const char *pattern, uint32_t match_limit, uint32_t depth_limit, struct matcher **out, size_t *error_at,
+LQ_MUST enum lq_err matcher_new(const char *pattern, bool anchored, uint32_t match_limit, uint32_t depth_limit, struct matcher **out, size_t *error_at,
                                 struct lq_error *e);
 void matcher_free(struct matcher **m);
 uint32_t matcher_group(const struct matcher *m, const char *name); /* 0 = none */
+uint32_t matcher_groups(const struct matcher *m); /* capturing ones */
 bool matcher_lowered(const struct matcher *m);
 struct match_state; /* of one thread */
-struct match_state *match_state_new(const struct matcher *m);
+struct match_state *match_state_new(const struct matcher *m); /* NULL: one that serves every matcher */
 void match_state_free(struct match_state **s);
 enum match_result { MATCH_YES, MATCH_NO, MATCH_COSTLY };
 /* spans: 2 * (groups + 1), LOWER_UNSET where a group took no part. */
@@ -108,27 +126,49 @@ void predicate_free(struct predicate **p);
 bool predicate_true(const struct predicate *p, const lq_str *slots);
 bool number_parse(lq_str s, double *v); /* decimal, the whole text */
 
-/* format_parse.c: the parts of parsing that samples and `try` use too */
+/* format_text.c: structured text to slots */
+#define NO_COLUMN UINT8_MAX
+
+/* format_parse.c: the run state of one parser */
 struct parse_scratch {
     lq_str slots[SLOT_MAX];
     char derive[DERIVE_MAX][VALUE_BYTES_MAX + 16];
     char cut[DIM_MAX][VALUE_BYTES_MAX + 16];
     uint32_t spans[2 * (GROUP_MAX + 1)];
     struct json_value json[FIELD_MAX];
-    struct lq_buf json_text;
+    struct lq_buf text; /* unescaped values */
 };
+
+struct parser {
+    const struct format *f;
+    struct parser *inner; /* of a pair */
+    struct match_state *match, *search;
+    struct time_parser time;
+    struct labels labels;
+    struct stream_schema schema, unparsed;
+    lq_str label_value[DIM_MAX], unparsed_label[DIM_MAX]; /* by dimension */
+    struct columns columns;
+    /* in an envelope: its time, which counts when the line itself has none, or none that knows its zone while the envelope's does */
+    bool enveloped, envelope_zoned;
+    int64_t envelope_us;
+    lq_str text;  /* the line, as it was given */
+    bool partial; /* of the last line */
+    struct parse_scratch s;
+};
+
+/* PARSE_HEADER: the line names the columns of those that follow. */
+enum parse_result text_slots(struct parser *p, lq_str line);
+/* Is this the header line of a CSV or W3C format? Then *out is filled. */
+bool text_header(const struct format *f, lq_str line, struct columns *out);
 
 /* format_detect.c */
 #define DETECT_REFERENCE_US 1772445600000000 /* 2026-03-02T10:00:00Z, for samples without a year */
 lq_str format_next_line(lq_str *rest); /* without its line end */
-struct detect_score format_score(const struct format *f, lq_str sample, bool whole);
-void format_infer(struct format_set *s, lq_str sample); /* adds a JSON format when the sample's first line looks like one */
 
 /* format_inner.c */
 /* The format OUTER+INNER of the set, made when absent. */
 LQ_MUST enum lq_err format_pair(struct format_set *s, const struct format *outer, const struct format *inner, const struct format **out, struct lq_error *e);
-/* The format of the lines in the messages of an envelope; NULL: none. Of `lines` lines `matched`. */
-const struct format *format_detect_inner(struct format_set *s, const struct format *outer, lq_str sample, uint32_t *matched, uint32_t *lines);
+lq_str format_unmark(lq_str message); /* without "@cee:" and blanks in front */
 
 /* format_json.c: a format for JSON lines made from what a sample shows; NULL when they are not JSON objects with a time. */
 struct format *format_infer_json(lq_str sample, uint32_t lines_max);

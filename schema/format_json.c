@@ -190,10 +190,10 @@ static struct format *build(struct inference *x, const struct seen_field *time)
     f->name = "json";
     f->description = "JSON lines, roles inferred from the data";
     f->priority = 40;
-    f->is_json = true;
+    f->kind = PARSER_JSON;
     for (uint32_t i = 0; i < x->n; i++) {
         struct field *d = &f->fields[f->n_fields];
-        d->name = lq_arena_strdup(&f->mem, lq_str_of(x->f[i].name));
+        d->name = d->path = lq_arena_strdup(&f->mem, lq_str_of(x->f[i].name));
         d->group = f->n_fields;
         if (strcmp(d->name, time_name) == 0) {
             d->role = ROLE_TIME;

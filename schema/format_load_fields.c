@@ -10,16 +10,20 @@ static const char *const type_names[] = {"string", "int", "float", "seconds", "m
 
 static enum lq_err field_key(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx)
 {
-    static const char *const keys[] = {"role", "type"};
+    static const char *const keys[] = {"role", "type", "path", "required"};
     struct field *f = ctx;
     const char *s;
     int which = yaml_index(name, keys, COUNT(keys));
     if (which < 0) {
         return yaml_unknown(l, k, "key of a field:", keys, COUNT(keys));
     }
-    enum lq_err err = yaml_text(l, v, name, &s);
-    if (err != LQ_OK) {
+    enum lq_err err = yaml_text(l, v, name, which == 2 ? &f->path : &s);
+    if (err != LQ_OK || which == 2) {
         return err;
+    }
+    if (which == 3) {
+        f->required = strcmp(s, "true") == 0;
+        return f->required ? LQ_OK : yaml_fail(l, v->start_mark, v->data.scalar.length, "required is true or left out, not", s);
     }
     int i = which == 0 ? yaml_index(s, role_names, COUNT(role_names)) : yaml_index(s, type_names, COUNT(type_names));
     if (i < 0) {
@@ -41,7 +45,7 @@ enum lq_err load_field(struct loader *l, const yaml_node_t *k, const char *name,
         return yaml_fail(l, k->start_mark, k->data.scalar.length, "too many fields, or too long a name:", name);
     }
     struct field *x = &f->fields[f->n_fields++];
-    x->name = name;
+    x->name = x->path = name;
     return yaml_each_pair(l, v, name, field_key, x);
 }
 
@@ -55,7 +59,8 @@ struct derive_args {
 
 static enum lq_err derive_key(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx)
 {
-    static const char *const keys[] = {"route", "status_class", "cidr", "map", "shape", "regex", "asset", "values", "default", "pattern"};
+    static const char *const keys[] = {"route", "status_class", "cidr", "map", "shape", "regex", "asset", "values", "default", "pattern", "level", "severity",
+                                       "exception", "frame", "level_in"};
     struct derive_args *a = ctx;
     int i = yaml_index(name, keys, COUNT(keys));
     if (i < 0) {
@@ -79,7 +84,9 @@ static enum lq_err derive_key(struct loader *l, const yaml_node_t *k, const char
     if (a->from != NULL) {
         return yaml_fail(l, k->start_mark, k->data.scalar.length, "a derived field has one kind; this is a second:", name);
     }
-    static const enum derive_kind kinds[] = {DERIVE_ROUTE, DERIVE_STATUS_CLASS, DERIVE_CIDR, DERIVE_MAP, DERIVE_SHAPE, DERIVE_REGEX, DERIVE_ASSET};
+    static const enum derive_kind kinds[] = {DERIVE_ROUTE, DERIVE_STATUS_CLASS, DERIVE_CIDR, DERIVE_MAP, DERIVE_SHAPE, DERIVE_REGEX, DERIVE_ASSET,
+                                             DERIVE_MAP, DERIVE_MAP, DERIVE_REGEX, DERIVE_LEVEL, DERIVE_SEVERITY, DERIVE_EXCEPTION, DERIVE_FRAME,
+                                             DERIVE_LEVEL_IN};
     a->d->kind = kinds[i];
     a->from_node = v;
     return yaml_text(l, v, name, &a->from);
@@ -129,7 +136,7 @@ enum lq_err load_derived(struct loader *l, const yaml_node_t *k, const char *nam
         return err;
     }
     if (a.from == NULL) {
-        return yaml_fail(l, k->start_mark, k->data.scalar.length, "no kind (route, status_class, cidr, map, shape, regex, asset) for", name);
+        return yaml_fail(l, k->start_mark, k->data.scalar.length, "no kind (route, status_class, cidr, map, shape, regex, asset, level, severity, exception, frame, level_in) for", name);
     }
     d->from = format_slot(f, lq_str_of(a.from));
     d->target = -1;
@@ -156,10 +163,11 @@ enum lq_err load_derived(struct loader *l, const yaml_node_t *k, const char *nam
     }
     if (d->kind == DERIVE_REGEX) {
         struct lq_error inner = {0};
+        size_t at;
         if (a.pattern == NULL) {
             return yaml_fail(l, k->start_mark, 1, "pattern is missing for", name);
         }
-        if (lq_regex_new(lq_str_of(a.pattern), &d->regex, &inner) != LQ_OK) {
+        if (matcher_new(a.pattern, false, f->match_limit, f->depth_limit, &d->regex, &at, &inner) != LQ_OK) {
             return yaml_fail(l, a.pattern_node->start_mark, 1, inner.msg, NULL);
         }
     }

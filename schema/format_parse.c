@@ -21,12 +21,16 @@ void format_free(struct format **fp)
     for (uint32_t i = 0; i < DERIVE_MAX; i++) {
         cidr_map_free(&f->derived[i].cidr);
         lq_map_fini(&f->derived[i].values);
-        lq_regex_free(&f->derived[i].regex);
+        matcher_free(&f->derived[i].regex);
+    }
+    for (uint32_t i = 0; i < EXTRACT_MAX; i++) {
+        matcher_free(&f->extracts[i].matcher);
     }
     time_layout_free(&f->layout);
     matcher_free(&f->matcher);
     json_paths_free(&f->paths);
     predicate_free(&f->error);
+    predicate_free(&f->partial);
     lq_arena_fini(&f->mem);
     free(f);
     *fp = NULL;
@@ -142,17 +146,6 @@ const struct stream_schema *unparsed_schema(void)
 
 /* ---- the parser ---- */
 
-struct parser {
-    const struct format *f;
-    struct parser *inner; /* of a pair */
-    struct match_state *match;
-    struct time_parser time;
-    struct labels labels;
-    struct stream_schema schema, unparsed;
-    lq_str label_value[DIM_MAX], unparsed_label[DIM_MAX]; /* by dimension */
-    struct parse_scratch s;
-};
-
 /* The schema with custom labels appended; where each label goes. */
 static enum lq_err bind_labels(const struct labels *l, struct stream_schema *schema, lq_str value[DIM_MAX], struct lq_error *e)
 {
@@ -172,6 +165,15 @@ static enum lq_err bind_labels(const struct labels *l, struct stream_schema *sch
     return LQ_OK;
 }
 
+static bool needs_search(const struct format *f)
+{
+    bool needs = f->n_extracts > 0;
+    for (uint32_t i = 0; i < f->n_derived; i++) {
+        needs = needs || f->derived[i].kind == DERIVE_REGEX;
+    }
+    return needs;
+}
+
 enum lq_err parser_new(const struct parser_config *c, struct parser **out, struct lq_error *e)
 {
     struct parser *p = lq_alloc(sizeof *p);
@@ -185,12 +187,16 @@ enum lq_err parser_new(const struct parser_config *c, struct parser **out, struc
         p->schema = p->f->schema;
         err = bind_labels(&p->labels, &p->schema, p->label_value, e);
         p->match = p->f->matcher != NULL ? match_state_new(p->f->matcher) : NULL;
+        p->search = needs_search(p->f) ? match_state_new(NULL) : NULL;
         p->time = (struct time_parser){.layout = p->f->layout, .tz = c->tz, .reference_us = c->reference_us};
     }
     if (err == LQ_OK && p->f != c->format) {
         struct parser_config inner = *c;
         inner.format = c->format->inner;
         err = parser_new(&inner, &p->inner, e);
+        if (err == LQ_OK) {
+            p->inner->enveloped = true;
+        }
     }
     if (err != LQ_OK) {
         parser_free(&p);
@@ -205,7 +211,8 @@ void parser_free(struct parser **p)
     if (*p != NULL) {
         parser_free(&(*p)->inner);
         match_state_free(&(*p)->match);
-        lq_buf_fini(&(*p)->s.json_text);
+        match_state_free(&(*p)->search);
+        lq_buf_fini(&(*p)->s.text);
         free(*p);
         *p = NULL;
     }
@@ -216,9 +223,12 @@ const struct stream_schema *parser_schema(const struct parser *p)
     return &p->schema;
 }
 
-const struct stream_schema *parser_inner_schema(const struct parser *p)
+const struct stream_schema *parser_schema_at(const struct parser *p, unsigned depth)
 {
-    return p->inner != NULL ? &p->inner->schema : NULL;
+    for (; p != NULL && depth > 0; depth--) {
+        p = p->inner;
+    }
+    return p != NULL ? &p->schema : NULL;
 }
 
 const struct stream_schema *parser_unparsed_schema(const struct parser *p)
@@ -230,31 +240,62 @@ static enum parse_result fill_slots(struct parser *p, lq_str line)
 {
     const struct format *f = p->f;
     struct parse_scratch *s = &p->s;
-    if (f->is_json) {
-        size_t at;
-        lq_buf_clear(&s->json_text);
-        if (!json_scan(f->paths, line, s->json, &s->json_text, &at)) {
-            return PARSE_NO_MATCH;
-        }
-        for (uint32_t i = 0; i < f->n_fields; i++) {
-            enum json_type t = s->json[i].type;
-            bool text = t == LQ_JSON_STRING || t == LQ_JSON_NUMBER || t == LQ_JSON_TRUE || t == LQ_JSON_FALSE;
-            s->slots[i] = text ? s->json[i].text : (lq_str){"", 0};
-        }
-        return s->slots[f->time_slot].n > 0 ? PARSE_OK : PARSE_NO_MATCH;
+    if (f->kind != PARSER_PATTERN) {
+        return text_slots(p, line);
     }
-    enum match_result m = matcher_run(f->matcher, p->match, line, s->spans);
+    lq_str head = line;
+    if (f->multiline) { /* the pattern describes the first line; the message goes on */
+        const char *nl = memchr(line.p, '\n', line.n);
+        head.n = nl != NULL ? (size_t)(nl - line.p) : line.n;
+        head.n -= head.n > 0 && head.n < line.n && head.p[head.n - 1] == '\r';
+    }
+    enum match_result m = matcher_run(f->matcher, p->match, head, s->spans);
     if (m != MATCH_YES) {
         return m == MATCH_NO ? PARSE_NO_MATCH : PARSE_TOO_COSTLY;
     }
     for (uint32_t i = 0; i < f->n_fields; i++) {
+        if (f->fields[i].extract > 0) {
+            s->slots[i] = (lq_str){"", 0};
+            continue;
+        }
         uint32_t from = s->spans[2 * f->fields[i].group], to = s->spans[2 * f->fields[i].group + 1];
+        to = to == head.n && i == f->message_slot ? (uint32_t)line.n : to;
         s->slots[i] = from == LOWER_UNSET ? (lq_str){"", 0} : (lq_str){line.p + from, to - from};
     }
     return PARSE_OK;
 }
 
-static lq_str derive_one(const struct derived *d, lq_str v, char *scratch)
+/* Second regexes: their groups are fields. */
+static void fill_extracts(struct parser *p)
+{
+    const struct format *f = p->f;
+    uint32_t spans[2 * (GROUP_MAX + 1)];
+    for (uint32_t k = 0; k < f->n_extracts; k++) {
+        lq_str v = p->s.slots[f->extracts[k].from];
+        if (v.n == 0 || matcher_run(f->extracts[k].matcher, p->search, v, spans) != MATCH_YES) {
+            continue;
+        }
+        for (uint32_t i = 0; i < f->n_fields; i++) {
+            const struct field *x = &f->fields[i];
+            if (x->extract == k + 1 && spans[2 * x->group] != LOWER_UNSET) {
+                p->s.slots[i] = (lq_str){v.p + spans[2 * x->group], spans[2 * x->group + 1] - spans[2 * x->group]};
+            }
+        }
+    }
+}
+
+/* The first group, or the whole match. */
+static lq_str search(struct parser *p, const struct matcher *m, lq_str v)
+{
+    uint32_t spans[2 * (GROUP_MAX + 1)];
+    if (v.n == 0 || matcher_run(m, p->search, v, spans) != MATCH_YES) {
+        return (lq_str){"", 0};
+    }
+    uint32_t g = matcher_groups(m) > 0 && spans[2] != LOWER_UNSET ? 1 : 0;
+    return (lq_str){v.p + spans[2 * g], spans[2 * g + 1] - spans[2 * g]};
+}
+
+static lq_str derive_one(struct parser *p, const struct derived *d, lq_str v, char *scratch)
 {
     switch (d->kind) {
     case DERIVE_ROUTE: return derive_route(v, scratch, VALUE_BYTES_MAX);
@@ -266,11 +307,12 @@ static lq_str derive_one(const struct derived *d, lq_str v, char *scratch)
         uint32_t i = lq_map_get(&d->values, v);
         return i != LQ_MAP_NONE ? lq_str_of(d->mapped[i]) : d->fallback != NULL ? lq_str_of(d->fallback) : v;
     }
-    case DERIVE_REGEX: {
-        lq_str g[2];
-        size_t n = v.n > 0 ? lq_regex_groups(d->regex, v, g, 2) : 0;
-        return n > 1 ? g[1] : n == 1 ? g[0] : (lq_str){"", 0};
-    }
+    case DERIVE_REGEX: return search(p, d->regex, v);
+    case DERIVE_LEVEL: return derive_level(v);
+    case DERIVE_LEVEL_IN: return derive_level(derive_level_in(v));
+    case DERIVE_SEVERITY: return derive_severity(v);
+    case DERIVE_EXCEPTION: return derive_exception(v);
+    case DERIVE_FRAME: return derive_frame(v, scratch);
     }
     return (lq_str){"", 0};
 }
@@ -281,9 +323,9 @@ static void fill_derived(struct parser *p)
     lq_str *slots = p->s.slots;
     for (uint32_t i = 0; i < f->n_derived; i++) {
         const struct derived *d = &f->derived[i];
-        lq_str v = derive_one(d, slots[d->from], p->s.derive[i]);
+        lq_str v = derive_one(p, d, slots[d->from], p->s.derive[i]);
         slots[FIELD_MAX + i] = v;
-        if (d->target >= 0 && (slots[d->target].n == 0 || d->kind == DERIVE_MAP || d->kind == DERIVE_ROUTE)) {
+        if (d->target >= 0 && (slots[d->target].n == 0 || d->kind == DERIVE_MAP || d->kind == DERIVE_ROUTE || d->kind == DERIVE_LEVEL)) {
             slots[d->target] = v;
         }
     }
@@ -365,14 +407,36 @@ static void fill_columns(struct parser *p, struct record *r)
 static void open_envelope(struct parser *p, struct record *r)
 {
     struct record in;
+    struct parser *inner = p->inner;
+    lq_str m = format_unmark(r->message);
     for (uint32_t d = DIM_HOST; d < DIM_BUILTIN; d++) {
-        p->inner->label_value[d] = r->dims[d];
+        inner->label_value[d] = r->dims[d];
     }
-    if (r->message.n > 0 && parser_parse(p->inner, r->message, &in) == PARSE_OK) {
+    inner->envelope_us = r->time_us;
+    inner->envelope_zoned = p->time.zoned || (p->enveloped && p->envelope_zoned);
+    if (m.n > 0 && parser_parse(inner, m, &in) == PARSE_OK) {
         in.line = r->line;
-        in.inner = true;
+        in.inner = (uint8_t)(in.inner + 1);
         *r = in;
     }
+}
+
+/* In an envelope a line without a time takes the envelope's, and so does one whose time knows no zone where the envelope's does. */
+static bool event_time(struct parser *p, int64_t *us)
+{
+    lq_str stamp = p->f->time_slot != UINT32_MAX ? p->s.slots[p->f->time_slot] : (lq_str){"", 0};
+    if (stamp.n == 0 && p->enveloped) {
+        *us = p->envelope_us;
+        p->time.zoned = p->envelope_zoned;
+        return true;
+    }
+    if (!time_parse(&p->time, stamp, us, NULL)) {
+        return false;
+    }
+    if (p->enveloped && p->envelope_zoned && !p->time.zoned) {
+        *us = p->envelope_us;
+    }
+    return true;
 }
 
 enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
@@ -381,16 +445,18 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
     if (line.n > 0 && line.p[line.n - 1] == '\r') {
         line.n--;
     }
-    if (f == NULL) {
+    if (f == NULL || (f->time_slot == UINT32_MAX && !p->enveloped)) {
         return PARSE_NO_MATCH;
     }
+    p->text = line;
     enum parse_result result = fill_slots(p, line);
     if (result != PARSE_OK) {
         return result;
     }
-    if (!time_parse(&p->time, p->s.slots[f->time_slot], &r->time_us, NULL)) {
+    if (!event_time(p, &r->time_us)) {
         return PARSE_BAD_TIME;
     }
+    fill_extracts(p);
     fill_derived(p);
     fill_columns(p, r);
     r->error = f->error != NULL && predicate_true(f->error, p->s.slots);
@@ -401,8 +467,12 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
         r->success = r->success && s.n == 3 && s.p[0] < '4';
     }
     r->message = f->message_slot != UINT32_MAX ? p->s.slots[f->message_slot] : (lq_str){"", 0};
+    p->partial = f->partial != NULL && predicate_true(f->partial, p->s.slots);
+    while (f->inner_slot != UINT32_MAX && r->message.n > 0 && (r->message.p[r->message.n - 1] == '\n' || r->message.p[r->message.n - 1] == '\r')) {
+        r->message.n--; /* Docker keeps the line end */
+    }
     r->line = line;
-    r->inner = false;
+    r->inner = 0;
     if (p->inner != NULL) {
         open_envelope(p, r);
     }
@@ -429,7 +499,7 @@ void parser_unparsed(struct parser *p, lq_str line, int64_t time_us, struct reco
 
 const char *parse_result_name(enum parse_result r)
 {
-    static const char *const names[PARSE_RESULTS] = {"parsed", "no_match", "bad_time", "too_costly"};
+    static const char *const names[PARSE_RESULTS] = {"parsed", "no_match", "bad_time", "too_costly", "header"};
     return r < PARSE_RESULTS ? names[r] : "?";
 }
 

@@ -31,13 +31,13 @@ static enum lq_err compile_error(int code, PCRE2_SIZE at, struct lq_error *e)
     return lq_error_set(e, LQ_EINVAL, "bad regex: %s at byte %zu", (const char *)text, (size_t)at + 1);
 }
 
-enum lq_err matcher_new(const char *pattern, uint32_t match_limit, uint32_t depth_limit, struct matcher **out, size_t *error_at, struct lq_error *e)
+enum lq_err matcher_new(const char *pattern, bool anchored, uint32_t match_limit, uint32_t depth_limit, struct matcher **out, size_t *error_at, struct lq_error *e)
 {
     int code;
     PCRE2_SIZE at = 0;
     uint32_t groups = 0;
-    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF, &code,
-                                   &at, NULL);
+    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, (anchored ? PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY : 0) | PCRE2_NEVER_UTF,
+                                   &code, &at, NULL);
     *error_at = at;
     if (re == NULL) {
         return compile_error(code, at, e);
@@ -53,7 +53,7 @@ enum lq_err matcher_new(const char *pattern, uint32_t match_limit, uint32_t dept
     m->match_limit = match_limit;
     m->depth_limit = depth_limit;
     pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* without JIT it is slower, not wrong */
-    m->lower = lower_new(lq_str_of(pattern));
+    m->lower = anchored ? lower_new(lq_str_of(pattern)) : NULL;
     if (m->lower != NULL && lower_groups(m->lower) != groups) {
         lower_free(&m->lower);
     }
@@ -77,6 +77,11 @@ uint32_t matcher_group(const struct matcher *m, const char *name)
     return n > 0 ? (uint32_t)n : 0;
 }
 
+uint32_t matcher_groups(const struct matcher *m)
+{
+    return m->groups;
+}
+
 bool matcher_lowered(const struct matcher *m)
 {
     return m->lower != NULL;
@@ -85,7 +90,7 @@ bool matcher_lowered(const struct matcher *m)
 static struct match_state *state_new(const pcre2_code *code, uint32_t match_limit, uint32_t depth_limit)
 {
     struct match_state *s = lq_alloc(sizeof *s);
-    s->data = pcre2_match_data_create_from_pattern(code, NULL);
+    s->data = code != NULL ? pcre2_match_data_create_from_pattern(code, NULL) : pcre2_match_data_create(GROUP_MAX + 1, NULL);
     s->context = pcre2_match_context_create(NULL);
     s->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_MAX, NULL);
     LQ_ASSERT(s->data != NULL && s->context != NULL);
@@ -100,7 +105,7 @@ static struct match_state *state_new(const pcre2_code *code, uint32_t match_limi
 
 struct match_state *match_state_new(const struct matcher *m)
 {
-    return state_new(m->code, m->match_limit, m->depth_limit);
+    return state_new(m != NULL ? m->code : NULL, m != NULL ? m->match_limit : REGEX_MATCH_LIMIT, m != NULL ? m->depth_limit : REGEX_DEPTH_LIMIT);
 }
 
 void match_state_free(struct match_state **s)

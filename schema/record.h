@@ -62,7 +62,7 @@ struct record {
     lq_str message; /* free text, n = 0 if the format has none */
     lq_str line;    /* the whole line, for example lines */
     bool error;
-    bool inner; /* of the parser's inner schema (format.h) */
+    uint8_t inner; /* envelopes around the line: which of the parser's schemas it has (parser_schema_at, format.h) */
     bool success; /* the request succeeded (no error and, for requests, status < 400): such values persist under caps */
 };
 

@@ -17,6 +17,7 @@ struct time_layout {
     char lit[STEPS_MAX];
     unsigned n;
     bool year, date, zone, epoch, iso;
+    struct time_layout *next; /* tried when this one does not fit */
 };
 
 static const struct {
@@ -34,7 +35,7 @@ static const struct {
 
 static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-enum lq_err time_layout_compile(const char *text, struct time_layout **out, struct lq_error *e)
+static enum lq_err compile_one(const char *text, struct time_layout **out, struct lq_error *e)
 {
     static const char directives[] = "YymdebHMSfzZajsLUNAI";
     struct time_layout *l = lq_alloc(sizeof *l);
@@ -65,16 +66,45 @@ enum lq_err time_layout_compile(const char *text, struct time_layout **out, stru
     }
     if (l->n == 0) {
         free(l);
-        return lq_error_set(e, LQ_EINVAL, "the time layout is empty");
+        return lq_error_set(e, LQ_EINVAL, "a time layout is empty");
     }
     *out = l;
     return LQ_OK;
 }
 
+enum lq_err time_layout_compile(const char *text, struct time_layout **out, struct lq_error *e)
+{
+    struct time_layout *first = NULL, **last = &first;
+    enum lq_err err = LQ_OK;
+    while (text != NULL && err == LQ_OK) {
+        const char *bar = strstr(text, " || ");
+        char one[64];
+        size_t n = bar != NULL ? (size_t)(bar - text) : strlen(text);
+        if (n >= sizeof one) {
+            err = lq_error_set(e, LQ_EINVAL, "the time layout \"%.*s\" is too long", (int)n, text);
+            break;
+        }
+        memcpy(one, text, n);
+        one[n] = '\0';
+        err = compile_one(one, last, e);
+        last = err == LQ_OK ? &(*last)->next : last;
+        text = bar != NULL ? bar + 4 : NULL;
+    }
+    if (err != LQ_OK) {
+        time_layout_free(&first);
+        return err;
+    }
+    *out = first;
+    return LQ_OK;
+}
+
 void time_layout_free(struct time_layout **l)
 {
-    free(*l);
-    *l = NULL;
+    while (*l != NULL) {
+        struct time_layout *next = (*l)->next;
+        free(*l);
+        *l = next;
+    }
 }
 
 bool time_layout_has_year(const struct time_layout *l)
@@ -401,9 +431,8 @@ static bool to_us(const struct time_parser *p, struct fields *f, int64_t *out)
     return any;
 }
 
-static bool parse_slow(struct time_parser *p, lq_str s, int64_t *out, size_t *used)
+static bool parse_one(struct time_parser *p, const struct time_layout *l, lq_str s, int64_t *out, size_t *used)
 {
-    const struct time_layout *l = p->layout;
     const char *q = s.p, *end = s.p + s.n;
     struct fields f = {.year = -1};
     for (unsigned i = 0; i < l->n; i++) {
@@ -416,7 +445,18 @@ static bool parse_slow(struct time_parser *p, lq_str s, int64_t *out, size_t *us
     } else if (q != end) {
         return false;
     }
+    p->zoned = f.has_offset || f.is_epoch;
     return to_us(p, &f, out);
+}
+
+static bool parse_slow(struct time_parser *p, lq_str s, int64_t *out, size_t *used)
+{
+    for (const struct time_layout *l = p->layout; l != NULL; l = l->next) {
+        if (parse_one(p, l, s, out, used)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /*
@@ -439,7 +479,7 @@ bool time_parse(struct time_parser *p, lq_str s, int64_t *time_us, size_t *used)
         return false;
     }
     p->prefix_n = 0;
-    if (used == NULL && s.n < 31 && !p->layout->epoch) {
+    if (used == NULL && s.n < 31 && s.n > 0 && memchr(s.p, ':', s.n) != NULL) {
         for (size_t i = s.n; i-- > 1;) {
             if (s.p[i - 1] == ':' && i + 1 < s.n && s.p[i] >= '0' && s.p[i] <= '5' && s.p[i + 1] >= '0' && s.p[i + 1] <= '9' && i >= 6 &&
                 s.p[i - 4] == ':') {

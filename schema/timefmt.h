@@ -8,6 +8,7 @@
  *   %Y %y %m %d %e %b %H %M %S %f (fraction of 1 to 9 digits, also after ',' or '.') %z (+0200, +02:00, Z) %Z (UTC, GMT, CET…)
  *   %a %j %s (epoch seconds, fraction allowed) %L (epoch ms) %% and literal characters. Named layouts:
  *   clf      17/May/2015:10:05:03 +0000        iso8601  2026-03-02T10:00:00[.,fff][Z|±hh:mm] or with a blank for T
+ * "A || B" tries A, then B.
  *   rfc3164  Mar  7 13:06:56                    epoch    1425765600.123     epoch_ms, epoch_us, epoch_ns, epoch_auto
  *
  * Zone: the stamp's own, else the zone of the source (`--tz`, an IANA name, "UTC", "local" or ±hh:mm), else local.
@@ -44,6 +45,7 @@ struct time_parser {
     const struct time_layout *layout;
     const struct timezone_rules *tz; /* NULL = UTC */
     int64_t reference_us;            /* for stamps without year or date */
+    bool zoned; /* the last stamp knew its zone (epochs do) */
     /* private: cache of the last prefix */
     char prefix[32];
     uint32_t prefix_n;
