@@ -1,8 +1,20 @@
 /*
  * changepoints.h - change points of any series of numbers, with one generic setting
  *
- * Binary segmentation (Scott, Knott 1974; Vostrikova 1981) with change_best as its test: a segment is split at its best step or bend while the p of the best split, which knows of
- * autocorrelation, is below CHANGEPOINTS_P. NAN = missing.
+ * What a careful person would mark in a picture of the series: its levels and its slopes, not its noise, its season or
+ * its single outliers.
+ *
+ *   gaps and isolated outliers are left out   noise.h
+ *   the season is taken out                   season.h, when it repeats at least three times
+ *   long series become at most 1000 blocks    their cuts are refined afterwards on the points themselves
+ *   the best cuts for each number of cuts     segment_each (segment.h): each segment a level, or a line where that pays
+ *   how many cuts?                            one to three more while each of them lowers the residual sum of squares
+ * by cut_price log(n) (long-run variance + resolution^2)
+ *
+ * The long-run variance is that of an AR(1) on the residuals of the segmentation that is tried, so a series that
+ * wanders is not cut at each turn (Chakar, Lebarbier, Levy-Leduc, Robin 2017 have the same aim). The resolution is a
+ * share of the range of the series: what is smaller than that is not seen in a picture, however small the noise is.
+ * Without it smooth series (populations, prices) are cut at each bend, because no line fits them within their noise.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,10 +23,18 @@
 
 #include "schema/base/buf.h"
 
-#define CHANGEPOINTS_P 0.01
+struct changepoints_setting {
+    double resolution;  /* of the range */
+    double cut_price;   /* times log(n): a level and its place */
+    double slope_price; /* times log(n) */
+};
+/* The one that everybody gets. Its neighbours score alike (query/README.md), so it is not balanced on a needle. */
+static const struct changepoints_setting changepoints_default = {0.07, 2, 3};
 
-/* Indices of the first observation of each new segment, ascending; out has room for n. Returns how many. */
+/* Indices of the first observation of each new segment, ascending; out has room for n. NAN = missing. Returns how many.
+ */
 size_t changepoints(const double *y, size_t n, uint32_t *out);
+size_t changepoints_with(const double *y, size_t n, const struct changepoints_setting *s, uint32_t *out);
 /* A series as text: {"series":[{"raw":[…]}]} or one number a line (blank or null = missing). *y is malloc'd. */
 LQ_MUST enum lq_err changepoints_parse(lq_str text, double **y, size_t *n, struct lq_error *e);
 

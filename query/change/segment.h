@@ -65,4 +65,14 @@ size_t segment(const struct segment_input *in, uint32_t *starts, double *total);
 /* The cost of points [from, to) as one segment, at its best parameters. O(to - from) except ROBUST: O(n log n). */
 double segment_cost(const struct segment_input *in, size_t from, size_t to);
 
+/*
+ * The best segmentations into exactly 1, 2, ... most segments, by segment neighbourhood (Auger, Lawrence 1989): for
+ * when the penalty can only be named once the residuals are seen. A segment is a level, or a line when that saves more
+ * than in->penalty (the price of a slope). in->model is LINE. cost[j - 1] and the j starts at starts + (j - 1) * most
+ * belong to j segments. Returns how many exist (length_min may allow fewer). O(most n^2) time, 8 n^2 bytes of memory
+ * while it runs: n is at most SEGMENT_EACH_MAX.
+ */
+enum { SEGMENT_EACH_MAX = 1200 };
+size_t segment_each(const struct segment_input *in, size_t most, double *cost, uint32_t *starts);
+
 #endif

@@ -12,9 +12,6 @@
 #include "query/change/segment_int.h"
 #include "schema/base/buf.h"
 
-struct moments { /* running sums before a point; t and y centred */
-    double w, y, yy, t, tt, ty;
-};
 struct running {
     const struct segment_input *in;
     struct moments *m; /* LINE */
@@ -36,32 +33,45 @@ static void running_init(struct running *r, const struct segment_input *in)
         }
         return;
     }
+    r->m = segment__moments(in->y, in->w, in->n);
+}
+
+struct moments *segment__moments(const double *y, const double *w, size_t n)
+{
     double mean = 0, weight = 0;
-    for (size_t i = 0; i < in->n; i++) {
-        weight += in->w[i];
-        mean += in->w[i] > 0 ? in->w[i] * in->y[i] : 0;
+    for (size_t i = 0; i < n; i++) {
+        weight += w[i];
+        mean += w[i] > 0 ? w[i] * y[i] : 0;
     }
     mean = weight > 0 ? mean / weight : 0;
-    r->m = lq_alloc((in->n + 1) * sizeof *r->m);
-    for (size_t i = 0; i < in->n; i++) {
-        double w = in->w[i], v = w > 0 ? in->y[i] - mean : 0, t = (double)i - (double)in->n / 2;
-        struct moments *a = &r->m[i], *b = &r->m[i + 1];
-        *b = (struct moments){a->w + w,     a->y + w * v,      a->yy + w * v * v,
-                              a->t + w * t, a->tt + w * t * t, a->ty + w * t * v};
+    struct moments *m = lq_alloc((n + 1) * sizeof *m);
+    for (size_t i = 0; i < n; i++) {
+        double v = w[i] > 0 ? y[i] - mean : 0, t = (double)i - (double)n / 2;
+        const struct moments *a = &m[i];
+        m[i + 1] = (struct moments){a->w + w[i],     a->y + w[i] * v,      a->yy + w[i] * v * v,
+                                    a->t + w[i] * t, a->tt + w[i] * t * t, a->ty + w[i] * t * v};
     }
+    return m;
+}
+
+double segment__rss(const struct moments *a, const struct moments *b, double *level)
+{
+    double w = b->w - a->w, y = b->y - a->y, x = b->t - a->t;
+    *level = 0;
+    if (!(w > 0)) {
+        return 0;
+    }
+    double tt = b->tt - a->tt - x * x / w, ty = b->ty - a->ty - x * y / w, yy = b->yy - a->yy - y * y / w;
+    double rss = tt > 1e-9 * w ? yy - ty * ty / tt : yy;
+    *level = yy > 0 ? yy : 0;
+    return rss > 0 ? rss : 0;
 }
 
 static double cost(const struct running *r, size_t s, size_t t)
 {
     if (r->m != NULL) {
-        const struct moments *a = &r->m[s], *b = &r->m[t];
-        double w = b->w - a->w, y = b->y - a->y, x = b->t - a->t;
-        if (!(w > 0)) {
-            return 0;
-        }
-        double tt = b->tt - a->tt - x * x / w, ty = b->ty - a->ty - x * y / w, yy = b->yy - a->yy - y * y / w;
-        double rss = tt > 1e-9 * w ? yy - ty * ty / tt : yy;
-        return rss > 0 ? rss : 0;
+        double level;
+        return segment__rss(&r->m[s], &r->m[t], &level);
     }
     size_t k = r->in->n_bins;
     const double *a = r->below + s * k, *b = r->below + t * k;

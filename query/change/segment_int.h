@@ -13,4 +13,12 @@
 double segment__functional(const struct segment_input *in, uint32_t *last);
 double segment__direct(const struct segment_input *in, uint32_t *last);
 
+struct moments { /* running sums before a point; t and y centred */
+    double w, y, yy, t, tt, ty;
+};
+/* n + 1 of them; free() it. */
+struct moments *segment__moments(const double *y, const double *w, size_t n);
+/* Residual sum of squares of the points between two of them around their own line, and around their own level. */
+double segment__rss(const struct moments *a, const struct moments *b, double *level);
+
 #endif

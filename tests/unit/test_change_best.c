@@ -8,7 +8,8 @@
 
 #include "bench/calibrate/null_series.h"
 
-/* A quick version of bench/calibrate: 3000 series of each kind; the bounds are 1.5 times the expected number and four standard errors. */
+/* A quick version of bench/calibrate: 3000 series of each kind; the bounds are 1.5 times the expected number and four
+ * standard errors. */
 Test(change_best, p_is_not_too_sure_on_any_null_series)
 {
     enum { RUNS = 3000 };
@@ -24,7 +25,8 @@ Test(change_best, p_is_not_too_sure_on_any_null_series)
         }
         for (int k = 0; k < 3; k++) {
             double most = 1.5 * RUNS * levels[k];
-            cr_expect(hits[k] <= most + 4 * sqrt(most), "%s: p <= %g in %d of %d", null_name(kind), levels[k], hits[k], RUNS);
+            cr_expect(hits[k] <= most + 4 * sqrt(most), "%s: p <= %g in %d of %d", null_name(kind), levels[k], hits[k],
+                      RUNS);
         }
         cr_expect(hits[0] >= RUNS / 10 / 5, "%s: far too careful, %d", null_name(kind), hits[0]);
     }
@@ -61,7 +63,8 @@ Test(change_best, a_ramp_is_a_kink)
     }
     struct change c;
     cr_assert(change_best(y, w, 400, &c));
-    cr_expect(c.shape == SHAPE_KINK && c.p == CHANGE_P_FLOOR && c.low <= 150 && 150 <= c.high, "%u [%u, %u] p %g", c.at, c.low, c.high, c.p);
+    cr_expect(c.shape == SHAPE_KINK && c.p == CHANGE_P_FLOOR && c.low <= 150 && 150 <= c.high, "%u [%u, %u] p %g", c.at,
+              c.low, c.high, c.p);
     cr_expect(fabs(c.before) < 0.5 && fabs(c.after - 7.5) < 1);
 }
 
@@ -79,7 +82,8 @@ Test(change_best, too_short_and_constant_and_perfect)
         y[i] = 5;
     }
     cr_assert(change_best(y, w, 60, &c));
-    cr_expect(c.at == 30 && c.low == 30 && c.high == 30 && c.p <= 1e-5 && c.before == 0 && c.after == 5, "at %u p %g", c.at, c.p);
+    cr_expect(c.at == 30 && c.low == 30 && c.high == 30 && c.p <= 1e-5 && c.before == 0 && c.after == 5, "at %u p %g",
+              c.at, c.p);
     for (int i = 0; i < 60; i++) {
         w[i] = i % 2;
         y[i] = i % 2 ? y[i] : NAN; /* what is missing is not looked at */
