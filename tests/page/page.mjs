@@ -1,0 +1,86 @@
+// page.mjs - the page in headless Chromium: usage: node page.mjs URL [FOLDER for screenshots]
+// SPDX-License-Identifier: MIT
+import { createRequire } from "node:module";
+const { chromium } = createRequire(process.env.PLAYWRIGHT_FROM + "/")("playwright-core");
+
+const [, , base, shots] = process.argv;
+let checks = 0;
+function want(ok, what, shown) {
+  checks++;
+  if (!ok) {
+    console.log("wrong:", what, shown === undefined ? "" : JSON.stringify(shown).slice(0, 800));
+    process.exit(1);
+  }
+}
+
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+const noise = [];
+async function open(options) {
+  const page = await (await browser.newContext(options)).newPage();
+  page.on("console", (m) => { if (m.type() === "error" && !/status of 400/.test(m.text())) noise.push(m.text()); });
+  page.on("pageerror", (e) => noise.push(String(e)));
+  page.on("request", (r) => { if (!r.url().startsWith(base)) noise.push(`left the host: ${r.url()}`); });
+  return page;
+}
+async function view(page, hash) {
+  await page.goto(`${base}/${hash}`);
+  await page.waitForSelector("main > div > :not(.busy)", { timeout: 60000 });
+  await page.waitForFunction(() => !document.querySelector(".busy") && [...document.querySelectorAll(".chart")].every((c) => c.querySelector("canvas")), null, { timeout: 60000 });
+}
+
+const page = await open({ viewport: { width: 1280, height: 900 } });
+await view(page, "#/why");
+const main = page.locator("main");
+want(/The errors started 2026-03-0/.test(await main.innerText()), "the onset");
+const first = page.locator(".suspect").first();
+want(/1\. release 2\.4\.1/.test(await first.innerText()), "the guilty release is first", await first.innerText());
+want(/high confidence/.test(await first.innerText()), "with high confidence");
+want((await first.locator("canvas").count()) > 0, "with a chart");
+want(/release 2\.4\.3/.test(await page.locator("table").innerText()), "the latest release is cleared");
+
+await view(page, "#/overview");
+want((await page.locator("canvas").count()) >= 5, "charts of traffic, errors and latency");
+const asked = page.waitForRequest((r) => r.url().includes("/api/v1/lq/query") && /since=2026-/.test(r.url()), { timeout: 30000 });
+const box = await page.locator(".u-over").first().boundingBox();
+await page.mouse.move(box.x + box.width * 0.3, box.y + 40);
+await page.mouse.down();
+await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 5 });
+await page.mouse.up();
+await asked;
+want(/since=2026-.*until=2026-/.test(page.url()), "zooming asks again and is in the address", page.url());
+
+await view(page, "#/query?q=errors%20by%20hots");
+want(/errors by hots\n {10}\^\^\^\^/.test(await page.locator("pre.caret").innerText()), "a wrong query shows its caret", await page.locator("pre.caret").innerText());
+want(/did you mean host/.test(await main.innerText()), "and a suggestion");
+await page.fill("textarea", "count by host every 1d");
+await page.press("textarea", "Control+Enter");
+await page.waitForFunction(() => document.querySelectorAll("tbody tr").length > 10, null, { timeout: 30000 });
+want(/q=count\+by\+host\+every\+1d/.test(page.url()), "the query is in the address", page.url());
+await view(page, "#/query?q=host%20%3D%20nobody%20%7C%20count");
+want(/Nothing there|0/.test(await main.innerText()), "an empty answer says so");
+
+await view(page, "#/templates?days=7");
+want(/New messages \([1-9]/.test(await main.innerText()), "new messages", await main.innerText());
+want((await page.locator("b.injected, img").count()) === 0 && (await page.evaluate(() => window.injected)) === undefined, "a log full of HTML stays text");
+want(/<b class=/.test(await main.innerText()), "and is shown as text");
+
+await page.goto(`${base}/#/overview`);
+await page.keyboard.press("Tab");
+want((await page.evaluate(() => document.activeElement.className)) === "skip", "the keyboard comes in by the skip link");
+for (let i = 0; i < 5; i++) await page.keyboard.press("Tab");
+await page.keyboard.press("Enter");
+await page.waitForFunction(() => location.hash.startsWith("#/templates"), null, { timeout: 30000 });
+
+for (const [name, options] of [["light", { viewport: { width: 1280, height: 900 }, colorScheme: "light" }], ["dark", { viewport: { width: 1280, height: 900 }, colorScheme: "dark" }], ["phone", { viewport: { width: 390, height: 844 } }]]) {
+  const p = await open(options);
+  for (const [v, hash] of [["overview", "#/overview"], ["why", "#/why"], ["query", "#/query?q=errors%20%2F%20count%20by%20host%20every%206h"], ["templates", "#/templates"]]) {
+    await view(p, hash);
+    const over = await p.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    want(over <= 0, `${name} ${v}: nothing sticks out`, over);
+    if (shots) await p.screenshot({ path: `${shots}/${name}-${v}.png` });
+  }
+  await p.context().close();
+}
+want(noise.length === 0, "no console error and no request to another host", noise);
+await browser.close();
+console.log(checks, "checks passed");
