@@ -121,6 +121,11 @@ void parser_learn(struct parser *p, lq_str lines);
 
 /* Line without its line end (a trailing '\r' is cut here). On PARSE_OK *r is filled, views valid until the next call. */
 enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r);
+/* What the envelope of the next lines says (the header of a syslog message): stands where the labels host and service would. n = 0: the labels again. The
+ * views must live until the next call. */
+void parser_envelope(struct parser *p, lq_str host, lq_str service);
+/* The reference of stamps without a year, for a parser that lives long. */
+void parser_reference(struct parser *p, int64_t reference_us);
 /* A record of stream `unparsed` for a line that did not match; time_us is the last event time of this source (or
  * reference time). Same labels. */
 const struct stream_schema *parser_unparsed_schema(const struct parser *p);

@@ -236,6 +236,25 @@ const struct stream_schema *parser_unparsed_schema(const struct parser *p)
     return &p->unparsed;
 }
 
+static lq_str or_label(const struct parser *p, lq_str v, const char *name)
+{
+    return v.n > 0 ? v : labels_get(&p->labels, name);
+}
+
+void parser_envelope(struct parser *p, lq_str host, lq_str service)
+{
+    p->label_value[DIM_HOST] = p->unparsed_label[DIM_HOST] = or_label(p, host, "host");
+    p->label_value[DIM_SERVICE] = p->unparsed_label[DIM_SERVICE] = or_label(p, service, "service");
+}
+
+void parser_reference(struct parser *p, int64_t reference_us)
+{
+    p->time.reference_us = reference_us;
+    if (p->inner != NULL) {
+        parser_reference(p->inner, reference_us);
+    }
+}
+
 static enum parse_result fill_slots(struct parser *p, lq_str line)
 {
     const struct format *f = p->f;

@@ -213,6 +213,18 @@ const char *store_dir(const struct store *s)
     return s->dir;
 }
 
+void store_default_dir(char *out, size_t cap)
+{
+    const char *env = getenv("LQ_DATA"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (env != NULL && env[0] != '\0') {
+        snprintf(out, cap, "%s", env);
+    } else if (state != NULL && state[0] != '\0') {
+        snprintf(out, cap, "%s/lq", state);
+    } else {
+        snprintf(out, cap, "%s/.local/state/lq", home != NULL ? home : "");
+    }
+}
+
 void store_expect_high_water(struct store *s, int64_t time_us)
 {
     s->expected_us = time_us;

@@ -35,6 +35,8 @@ struct store_options {
 LQ_MUST enum lq_err store_open(const char *dir, const struct store_options *o, struct store **out, struct lq_error *e);
 void store_close(struct store **s);
 const char *store_dir(const struct store *s);
+/* Where a store is when nobody says: $LQ_DATA, else $XDG_STATE_HOME/lq, else ~/.local/state/lq. */
+void store_default_dir(char *out, size_t cap);
 
 /*
  * Streams. stream_register returns the stream of that name, creating it or extending its schema with dimensions, measures or

@@ -305,6 +305,11 @@ static void append_log(struct window_stream *ws, const struct stream_use *u, con
     ws->n++;
 }
 
+void window_receive(struct window *w, int64_t now_us)
+{
+    w->limit_us = now_us + FUTURE_S * US;
+}
+
 void window_observe(struct window *w, struct stream_use *u, const struct record *record)
 {
     struct window_stream *ws = window_stream_of(w, u->stream);
@@ -313,7 +318,7 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
     uint32_t ids[DIM_MAX] = {0};
     if (r->time_us > w->limit_us) {
         limited = *record;
-        limited.time_us = w->limit_us;
+        limited.time_us = w->limit_us - FUTURE_S * US;
         r = &limited;
         w->future++;
     }

@@ -125,20 +125,6 @@ static const struct flag *find_flag(const struct command *cmd, const char *arg, 
     return NULL;
 }
 
-static void default_data(struct cli *c)
-{
-    const char *env = getenv("LQ_DATA"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (env != NULL && env[0] != '\0') {
-        c->data = env;
-    } else if (state != NULL && state[0] != '\0') {
-        snprintf(c->data_buf, sizeof c->data_buf, "%s/lq", state);
-        c->data = c->data_buf;
-    } else {
-        snprintf(c->data_buf, sizeof c->data_buf, "%s/.local/state/lq", home != NULL ? home : "");
-        c->data = c->data_buf;
-    }
-}
-
 static enum lq_err parse_args(struct cli *c, const struct command *cmd, int argc, char **argv, bool *help, struct lq_error *e)
 {
     bool only_args = false;
@@ -199,7 +185,8 @@ int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
         return cli_fail(&e);
     }
     if (c->data == NULL) {
-        default_data(c);
+        store_default_dir(c->data_buf, sizeof c->data_buf);
+        c->data = c->data_buf;
     }
     const char *no_color = getenv("NO_COLOR");
     c->color = isatty(STDOUT_FILENO) != 0 && !(no_color != NULL && no_color[0] != '\0');

@@ -1,0 +1,206 @@
+/*
+ * feed.c - an input as one loop sees it; syslog messages (pipeline.h)
+ *
+ * A syslog message whose text is a line of a known format becomes a record of that format, with host and service from the header. All others are
+ * records of the stream `syslog`: host, service (the program), severity, facility, source (the sender's address) and the template of the text; severity err
+ * and worse is an error. Which format a program's texts have is detected for each program, for one host ships nginx, the application and sshd by one connection.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+
+#include "ingest/pipeline_int.h"
+#include "schema/derive.h"
+
+enum { DIM_SEVERITY = DIM_BUILTIN, DIM_FACILITY, DIM_SOURCE, DIM_TEMPLATE, SYSLOG_DIMS, SEVERITY_ERR = 3 };
+
+static const struct stream_schema syslog_schema = {
+    .name = "syslog", .kind = STREAM_EVENTS, .n_dims = SYSLOG_DIMS,
+    .dims = {"error", "host", "service", "version", "env", "severity", "facility", "source", "template"},
+    .sketch_by = 1U << DIM_HOST | 1U << DIM_SERVICE | 1U << DIM_VERSION | 1U << DIM_TEMPLATE, .no_cap_probation = (1U << DIM_FACILITY << 1) - 1};
+
+static enum lq_err open_syslog(struct feed *f, struct lq_error *e)
+{
+    f->schema = syslog_schema;
+    for (uint32_t i = 0; i < f->labels.n; i++) {
+        uint32_t d = DIM_HOST;
+        while (d < f->schema.n_dims && strcmp(f->schema.dims[d], f->labels.l[i].name) != 0) {
+            d++;
+        }
+        if (d == f->schema.n_dims) {
+            f->schema.dims[f->schema.n_dims++] = f->labels.l[i].name;
+        }
+        f->label_dim[i] = (uint8_t)d;
+    }
+    enum lq_err err = syslog_parser_new(f->tz, &f->syslog, e);
+    return err == LQ_OK ? stream_use_open(f->p->store, &f->schema, &f->use, e) : err;
+}
+
+enum lq_err feed_new(struct pipeline *p, const struct input_config *in, struct input_stats *stats, struct feed **out, struct lq_error *e)
+{
+    struct feed *f = lq_alloc(sizeof *f);
+    f->p = p;
+    f->in = in;
+    f->stats = stats;
+    f->tz = in->tz != NULL ? in->tz : p->tz;
+    enum lq_err err = in->kind == INPUT_TAIL ? LQ_OK : labels_resolve(&in->labels, "", &f->labels, e);
+    if (err == LQ_OK && in->kind != INPUT_TCP && in->kind != INPUT_TAIL && in->kind != INPUT_STDIN) {
+        err = open_syslog(f, e);
+    }
+    if (err != LQ_OK) {
+        feed_free(&f);
+        return err;
+    }
+    *out = f;
+    return LQ_OK;
+}
+
+void feed_free(struct feed **fp)
+{
+    struct feed *f = *fp;
+    if (f != NULL) {
+        for (uint32_t i = 0; i <= APPS_MAX; i++) {
+            channel_free(&f->apps[i]);
+        }
+        lq_map_fini(&f->app_ids);
+        stream_use_close(&f->use);
+        syslog_parser_free(&f->syslog);
+        free(f);
+        *fp = NULL;
+    }
+}
+
+const struct input_config *feed_config(const struct feed *f)
+{
+    return f->in;
+}
+
+struct input_stats *feed_stats(const struct feed *f)
+{
+    return f->stats;
+}
+
+struct pipeline *feed_pipeline(const struct feed *f)
+{
+    return f->p;
+}
+
+void feed_dropped(struct feed *f, enum stat_id reason, uint64_t n)
+{
+    stat_add(f->stats, reason, n);
+    f->p->open->counts[COUNT_DROPPED] += n;
+}
+
+void feed_too_long(struct feed *f)
+{
+    stat_add(f->stats, STAT_TOO_LONG, 1);
+    f->p->open->counts[COUNT_TOO_LONG]++;
+}
+
+/* The channel of a program; past APPS_MAX of them, one for all the others that is never sampled. */
+static struct channel *app_channel(struct feed *f, lq_str app)
+{
+    app.n = app.n < APP_BYTES_MAX ? app.n : APP_BYTES_MAX;
+    uint64_t hash = lq_hash(app.p, app.n, 0);
+    uint32_t i = lq_map_get_hashed(&f->app_ids, app, hash);
+    if (i != LQ_MAP_NONE) {
+        return f->apps[i];
+    }
+    i = f->n_apps < APPS_MAX ? f->n_apps++ : APPS_MAX;
+    if (i < APPS_MAX) {
+        lq_map_add(&f->app_ids, app, hash, i);
+    }
+    if (f->apps[i] == NULL) {
+        f->apps[i] = channel_new(f, NULL, (lq_str){"", 0}, NULL);
+        f->apps[i]->is_app = true;
+        if (i == APPS_MAX && f->apps[i]->state == CHANNEL_SAMPLING) {
+            channel__plain(f->apps[i]);
+        }
+    }
+    return f->apps[i];
+}
+
+/* The record of a message that is no line of another format. */
+static void observe_syslog(struct feed *f, lq_str raw, const struct syslog_message *m, lq_str host, lq_str peer)
+{
+    struct record r = {.line = raw, .message = m->text};
+    char scratch[SHAPE_BYTES_MAX + 8], clean[4][VALUE_BYTES_MAX + 16];
+    r.time_us = m->has_time ? m->time_us : f->p->now_us;
+    for (uint32_t i = 0; i < f->labels.n; i++) {
+        r.dims[f->label_dim[i]] = lq_str_of(f->labels.l[i].value);
+    }
+    r.error = m->priority >= 0 && (m->priority & 7) <= SEVERITY_ERR;
+    r.success = !r.error;
+    r.dims[DIM_ERROR] = r.error ? LQ_STR("true") : LQ_STR("false");
+    if (host.n > 0) {
+        r.dims[DIM_HOST] = derive_clean(host, clean[0], VALUE_BYTES_MAX);
+    }
+    if (m->app.n > 0) {
+        r.dims[DIM_SERVICE] = derive_clean(m->app, clean[1], VALUE_BYTES_MAX);
+    }
+    r.dims[DIM_SEVERITY] = lq_str_of(syslog_severity_name(m->priority));
+    r.dims[DIM_FACILITY] = lq_str_of(syslog_facility_name(m->priority));
+    r.dims[DIM_SOURCE] = peer;
+    lq_str head = {m->text.p, m->text.n < 1024 ? m->text.n : 1024};
+    r.dims[DIM_TEMPLATE] = derive_clean(derive_shape(head, scratch), clean[2], VALUE_BYTES_MAX);
+    window_observe(f->p->open->window, f->use, &r);
+}
+
+void feed__syslog_message(struct feed *f, struct channel *app, lq_str raw, const struct syslog_message *m, lq_str peer)
+{
+    struct pipeline *p = f->p;
+    struct record r = {0};
+    enum parse_result result = PARSE_NO_MATCH;
+    lq_str label = m->host.n == 0 ? labels_get(&f->labels, "host") : (lq_str){"", 0};
+    lq_str host = m->host.n > 0 ? m->host : label.n > 0 ? label : peer;
+    app->lines++;
+    p->open->counts[COUNT_LINES]++;
+    if (app->state == CHANNEL_BOUND) {
+        parser_envelope(app->binding->parser, host, m->app);
+        parser_reference(app->binding->parser, p->now_us);
+        if (channel__parse(app, m->text, &r, &result)) {
+            r.line = raw;
+            window_observe(p->open->window, r.inner ? app->binding->inner : app->binding->use, &r);
+        } else {
+            channel__missed(app);
+        }
+    }
+    if (result == PARSE_TOO_COSTLY) {
+        stat_add(f->stats, STAT_TOO_COSTLY, 1);
+        p->open->counts[COUNT_TOO_COSTLY]++;
+    }
+    if (result != PARSE_OK && m->form == SYSLOG_RAW) { /* not even a priority: no syslog */
+        parser_envelope(app->binding->parser, host, (lq_str){"", 0});
+        parser_unparsed(app->binding->parser, raw, app->last_us != INT64_MIN ? app->last_us : p->now_us, &r);
+        window_observe(p->open->window, app->binding->unparsed, &r);
+        stat_add(f->stats, STAT_NO_MATCH, 1);
+        p->open->counts[COUNT_NO_MATCH]++;
+        return;
+    }
+    if (result != PARSE_OK) {
+        if (!m->has_time) {
+            stat_add(f->stats, STAT_NO_TIME, 1);
+        }
+        observe_syslog(f, raw, m, host, peer);
+    }
+    stat_add(f->stats, STAT_PARSED, 1);
+    p->open->counts[COUNT_PARSED]++;
+}
+
+void feed_syslog(struct feed *f, lq_str raw, lq_str peer)
+{
+    struct syslog_message m;
+    if (raw.n == 0) {
+        return;
+    }
+    stat_add(f->stats, STAT_LINES, 1);
+    syslog_parser_reference(f->syslog, f->p->now_us);
+    syslog_parse(f->syslog, raw, &m);
+    struct channel *app = app_channel(f, m.app);
+    channel__probe(app);
+    if (app->state == CHANNEL_SAMPLING) {
+        channel__hold(app, raw, peer);
+    } else {
+        feed__syslog_message(f, app, raw, &m, peer);
+    }
+}

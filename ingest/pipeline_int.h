@@ -1,0 +1,77 @@
+/*
+ * pipeline_int.h - shared by pipeline.c, channel.c and feed.c
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LQ_PIPELINE_INT_H
+#define LQ_PIPELINE_INT_H
+
+#include "ingest/pipeline.h"
+
+enum { PEER_BYTES_MAX = 48, APP_BYTES_MAX = 64, APPS_MAX = 256, SAMPLE_BYTES_MAX = 64 << 10, PROBE_AGAIN = 10, MISSES_MAX = 200 };
+
+/* A format with labels: the parser and where its records go. Shared by the channels of a loop that have both in common. */
+struct binding {
+    struct binding *next;
+    unsigned refs;
+    const struct format *format; /* NULL: only unparsed */
+    struct labels labels;
+    const struct timezone_rules *tz;
+    struct parser *parser;
+    struct stream_use *use, *inner, *unparsed;
+};
+
+enum channel_state { CHANNEL_SAMPLING, CHANNEL_BOUND, CHANNEL_PLAIN };
+
+struct channel {
+    struct feed *feed;
+    enum channel_state state;
+    bool is_app;    /* lines are whole syslog messages; what is in them has a format */
+    bool configured;
+    struct binding *binding;
+    struct labels labels;
+    char peer[PEER_BYTES_MAX];
+    uint32_t peer_n;
+    struct lq_buf held; /* sampled lines: length u32, receive time i64, peer length u8, peer, line */
+    uint32_t held_lines, misses;
+    uint64_t lines, parsed, probe_at;
+    int64_t last_us, reference_us;
+    struct channel *next, **at; /* in the pipeline's list while sampling */
+};
+
+struct feed {
+    struct pipeline *p;
+    const struct input_config *in;
+    struct input_stats *stats;
+    struct labels labels;
+    const struct timezone_rules *tz;
+    const struct format *last_format; /* what was detected last: tried first */
+    /* syslog */
+    struct syslog_parser *syslog;
+    struct stream_schema schema;
+    struct stream_use *use;
+    uint8_t label_dim[LABEL_MAX];
+    struct lq_map app_ids;
+    struct channel *apps[APPS_MAX + 1]; /* the last is of all that came too late */
+    uint32_t n_apps;
+};
+
+LQ_MUST enum lq_err binding_get(struct pipeline *p, const struct format *f, const struct labels *labels, const struct timezone_rules *tz,
+                                struct binding **out, struct lq_error *e);
+void binding_release(struct pipeline *p, struct binding **b);
+
+/* A message whose channel has decided (feed.c). */
+void feed__syslog_message(struct feed *f, struct channel *app, lq_str raw, const struct syslog_message *m, lq_str peer);
+/* Messages are held until their channel has decided. */
+void channel__hold(struct channel *c, lq_str line, lq_str peer);
+void channel__settle(struct channel *c);
+/* Counts and observes; false: the line did not match. */
+bool channel__parse(struct channel *c, lq_str line, struct record *r, enum parse_result *result);
+/* After a line that did not match: perhaps the format has changed. */
+void channel__missed(struct channel *c);
+/* A channel that found no format looks again after ten times as many lines. */
+void channel__probe(struct channel *c);
+/* No format, for good. */
+void channel__plain(struct channel *c);
+
+#endif
