@@ -291,8 +291,8 @@ bool channel__parse(struct channel *c, lq_str line, struct record *r, enum parse
 /* A line whose channel has decided. */
 static void deliver(struct channel *c, lq_str line)
 {
-    static const enum stat_id reasons[PARSE_RESULTS] = {STAT_PARSED, STAT_NO_MATCH, STAT_BAD_TIME, STAT_TOO_COSTLY};
-    static const enum batch_count counts[PARSE_RESULTS] = {COUNT_PARSED, COUNT_NO_MATCH, COUNT_BAD_TIME, COUNT_TOO_COSTLY};
+    static const enum stat_id reasons[PARSE_RESULTS] = {STAT_PARSED, STAT_NO_MATCH, STAT_BAD_TIME, STAT_TOO_COSTLY, STAT_PARSED};
+    static const enum batch_count counts[PARSE_RESULTS] = {COUNT_PARSED, COUNT_NO_MATCH, COUNT_BAD_TIME, COUNT_TOO_COSTLY, COUNT_PARSED};
     struct pipeline *p = c->feed->p;
     struct binding *b = c->binding;
     struct record r = {0};
@@ -304,8 +304,8 @@ static void deliver(struct channel *c, lq_str line)
     parser_reference(b->parser, c->reference_us != 0 ? c->reference_us : p->now_us);
     if (channel__parse(c, line, &r, &result)) {
         c->last_us = r.time_us;
-        window_observe(p->open->window, r.inner ? b->inner : b->use, &r);
-    } else {
+        window_observe(p->open->window, b->use[r.inner], &r);
+    } else if (result != PARSE_HEADER) {
         parser_unparsed(b->parser, line, c->last_us != INT64_MIN ? c->last_us : c->reference_us != 0 ? c->reference_us : p->now_us, &r);
         window_observe(p->open->window, b->unparsed, &r);
         channel__missed(c);

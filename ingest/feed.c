@@ -160,7 +160,7 @@ void feed__syslog_message(struct feed *f, struct channel *app, lq_str raw, const
         parser_reference(app->binding->parser, p->now_us);
         if (channel__parse(app, m->text, &r, &result)) {
             r.line = raw;
-            window_observe(p->open->window, r.inner ? app->binding->inner : app->binding->use, &r);
+            window_observe(p->open->window, app->binding->use[r.inner], &r);
         } else {
             channel__missed(app);
         }

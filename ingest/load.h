@@ -19,7 +19,7 @@
 #include "schema/format.h"
 #include "store/store.h"
 
-enum { FINGERPRINT_BYTES = 4096, CHUNK_BYTES = 1 << 20 };
+enum { CHUNK_BYTES = 1 << 20 };
 
 struct load_options {
     struct format_set *formats;

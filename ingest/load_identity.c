@@ -3,45 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <stdlib.h>
-
 #include "ingest/load_int.h"
-
-static void make_key(const struct labels *labels, const char *p, size_t n, struct lq_buf *out)
-{
-    lq_buf_clear(out);
-    labels_print(labels, out);
-    lq_buf_printf(out, "|%zu|%016llx%016llx", n, (unsigned long long)lq_hash(p, n, 0), (unsigned long long)lq_hash(p, n, 1));
-}
-
-struct shorter {
-    const struct reading *r;
-    const struct labels *labels;
-    struct lq_buf key;
-    struct lq_arena *mem;
-    struct checkpoint *out;
-    size_t best;
-};
-
-/* A checkpoint of this file from when it was shorter than the fingerprint. */
-static bool match_shorter(void *ctx, const struct checkpoint *c)
-{
-    struct shorter *x = ctx;
-    const char *bar = c->key.n > 40 ? memrchr(c->key.p, '|', c->key.n) : NULL;
-    const char *first = bar != NULL ? memrchr(c->key.p, '|', (size_t)(bar - c->key.p)) : NULL;
-    size_t n = first != NULL ? strtoul(first + 1, NULL, 10) : 0;
-    if (n > 0 && n < FINGERPRINT_BYTES && n <= x->r->head.n && n > x->best) {
-        make_key(x->labels, x->r->head.p, n, &x->key);
-        if (lq_str_eq(c->key, (lq_str){x->key.p, x->key.n})) {
-            *x->out = *c;
-            x->out->key = lq_arena_str(x->mem, c->key);
-            x->out->name = lq_arena_str(x->mem, c->name);
-            x->out->format = lq_arena_str(x->mem, c->format);
-            x->best = n;
-        }
-    }
-    return true;
-}
+#include "ingest/source_id.h"
 
 bool load__identify(struct loader *l, const struct reading *r, const struct labels *labels, bool is_stdin)
 {
@@ -56,16 +19,10 @@ bool load__identify(struct loader *l, const struct reading *r, const struct labe
     if (is_stdin) {
         labels_print(labels, &key);
         lq_buf_printf(&key, "|id|%s", l->o->stdin_id);
+        known = store_checkpoint_get(l->store, (lq_str){key.p, key.n}, &old, &l->pending_mem) == LQ_OK;
     } else {
-        make_key(labels, r->head.p, n, &key);
-    }
-    known = store_checkpoint_get(l->store, (lq_str){key.p, key.n}, &old, &l->pending_mem) == LQ_OK;
-    if (!known && !is_stdin) {
-        struct shorter x = {.r = r, .labels = labels, .mem = &l->pending_mem, .out = &old};
-        if (store_checkpoint_each(l->store, match_shorter, &x) == LQ_OK) {
-            known = x.best > 0;
-        }
-        lq_buf_fini(&x.key);
+        source_id_key(labels, r->head.p, n, &key);
+        known = source_id_find(l->store, labels, (lq_str){r->head.p, r->head.n}, NULL, NULL, &old, &l->pending_mem);
     }
     for (size_t i = 0; i < l->n_pending && !known; i++) { /* the same content twice in one command */
         if (lq_str_eq(l->pending[i].key, (lq_str){key.p, key.n})) {
@@ -75,6 +32,7 @@ bool load__identify(struct loader *l, const struct reading *r, const struct labe
     }
     if (known) {
         l->cp = old;
+        l->cp.last_n = 0; /* only lqd keeps what stands before the offset */
     }
     l->cp.key = lq_arena_str(&l->pending_mem, (lq_str){key.p, key.n});
     l->cp.name = lq_arena_str(&l->pending_mem, lq_str_of(l->file->path));

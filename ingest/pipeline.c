@@ -147,11 +147,8 @@ static enum lq_err binding_open(struct pipeline *p, struct binding *b, struct lq
 {
     struct parser_config c = {b->format, &b->labels, b->tz, p->now_us};
     enum lq_err err = parser_new(&c, &b->parser, e);
-    if (err == LQ_OK && b->format != NULL) {
-        err = stream_use_open(p->store, parser_schema(b->parser), &b->use, e);
-    }
-    if (err == LQ_OK && parser_inner_schema(b->parser) != NULL) {
-        err = stream_use_open(p->store, parser_inner_schema(b->parser), &b->inner, e);
+    for (unsigned k = 0; k <= INNER_MAX && err == LQ_OK && b->format != NULL && parser_schema_at(b->parser, k) != NULL; k++) {
+        err = stream_use_open(p->store, parser_schema_at(b->parser, k), &b->use[k], e);
     }
     if (err == LQ_OK) {
         err = stream_use_open(p->store, parser_unparsed_schema(b->parser), &b->unparsed, e);
@@ -198,8 +195,9 @@ void binding_release(struct pipeline *p, struct binding **bp)
     }
     *at = b->next;
     parser_free(&b->parser);
-    stream_use_close(&b->use);
-    stream_use_close(&b->inner);
+    for (unsigned k = 0; k <= INNER_MAX; k++) {
+        stream_use_close(&b->use[k]);
+    }
     stream_use_close(&b->unparsed);
     free(b);
 }

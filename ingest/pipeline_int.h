@@ -18,7 +18,7 @@ struct binding {
     struct labels labels;
     const struct timezone_rules *tz;
     struct parser *parser;
-    struct stream_use *use, *inner, *unparsed;
+    struct stream_use *use[INNER_MAX + 1], *unparsed; /* by the record's inner */
 };
 
 enum channel_state { CHANNEL_SAMPLING, CHANNEL_BOUND, CHANNEL_PLAIN };

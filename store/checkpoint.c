@@ -30,6 +30,10 @@ void checkpoint_encode(const struct checkpoint *c, struct lq_buf *out)
     lq_buf_varint(out, lq_zigzag(c->last_time_us));
     put_str(out, c->name);
     put_str(out, c->format);
+    if (c->last_n > 0) { /* absent in checkpoints of older versions, skipped by their readers */
+        lq_buf_varint(out, c->last_n);
+        lq_buf_varint(out, c->last_hash);
+    }
 }
 
 static bool decode(lq_str key, lq_str value, struct checkpoint *c)
@@ -42,6 +46,11 @@ static bool decode(lq_str key, lq_str value, struct checkpoint *c)
         return false;
     }
     c->last_time_us = lq_unzigzag(t);
+    c->last_n = 0;
+    c->last_hash = 0;
+    if (p < end && lq_varint_get(&p, end, &t) && lq_varint_get(&p, end, &c->last_hash)) {
+        c->last_n = (uint32_t)t;
+    }
     return true;
 }
 

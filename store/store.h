@@ -57,6 +57,8 @@ struct checkpoint {
     int64_t last_time_us; /* event time of the last parsed line (for unmatched lines at a restart) */
     lq_str name;         /* last known path, for people */
     lq_str format;       /* format chosen for it */
+    uint64_t last_hash;  /* lq_hash of the bytes before offset, */
+    uint32_t last_n;     /* as many as these; 0 = not known (a load does not keep them) */
 };
 LQ_MUST enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint *out, struct lq_arena *mem); /* LQ_ENOENT */
 typedef bool checkpoint_each_fn(void *ctx, const struct checkpoint *c);
