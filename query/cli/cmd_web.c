@@ -52,11 +52,8 @@ int cmd_web(struct cli *c)
         snapshot_close(&snap);
     }
     struct ask ask = {.store = store, .tz = c->tz};
-    struct http_server_options o = {.address = address[0] != '\0' ? address : NULL, .port = port, .token_file = c->token_file, .n_tables = 4};
-    o.tables[0] = (struct http_route_table){api_routes, &ask};
-    o.tables[1] = (struct http_route_table){grafana_routes, &ask};
-    o.tables[2] = (struct http_route_table){prometheus_routes, &ask};
-    o.tables[3] = (struct http_route_table){page_routes, &ask};
+    struct http_server_options o = {.address = address[0] != '\0' ? address : NULL, .port = port, .token_file = c->token_file};
+    o.n_tables = ask_tables(&ask, o.tables);
     if (err == LQ_OK) {
         const char *names[] = {store_dir(store), address[0] != '\0' ? address : "127.0.0.1"};
         err = http_server_run(&o, say_where, names, &e);

@@ -166,3 +166,13 @@ void ask_series_name(const struct result *r, const struct result_series *s, uint
         lq_buf_printf(out, "%s%.*s", out->n > 0 ? ": " : "", (int)c.n, c.p);
     }
 }
+
+uint32_t ask_tables(struct ask *a, struct http_route_table t[HTTP_TABLES_MAX])
+{
+    const struct http_route *const all[] = {page_routes, api_routes, marker_routes, grafana_routes, prometheus_routes};
+    uint32_t n = 0;
+    for (; n < sizeof all / sizeof all[0]; n++) {
+        t[n] = (struct http_route_table){all[n], a};
+    }
+    return n;
+}

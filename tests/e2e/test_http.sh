@@ -30,7 +30,7 @@ stop() {
 }
 
 serve
-python3 "$SRC/tests/support/http_contracts.py" "$url" "$BUILD/lq" "$dir/store"
+python3 "$SRC/tests/support/http_contracts.py" "$url" "$BUILD/lq" "$dir/store" "$SRC"
 if command -v promtool >/dev/null; then
   promtool query instant "$url" '1+1' | grep -q '^scalar: 2 '
   promtool query range --start 2026-03-03T00:00:00Z --end 2026-03-04T00:00:00Z --step 1h "$url" 'sum by (host) (increase(lq_records_total{stream="combined_time"}[1h]))' |

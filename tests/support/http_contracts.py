@@ -1,4 +1,4 @@
-"""Checks a running server: usage: http_contracts.py URL LQ STORE  |  http_contracts.py --tokens URL
+"""Checks a running server: usage: http_contracts.py URL LQ STORE SOURCE  |  http_contracts.py --tokens URL
 
 Each contract field by field; every check can fail. Only the Python standard library.
 SPDX-License-Identifier: MIT
@@ -205,6 +205,62 @@ def prometheus(lq, store):
     want(len(js("GET", "/api/v1/query_range", params={"query": "vector(1)", "start": 0, "end": 10999, "step": 1})["data"]["result"][0]["values"]) == 11000, "11,000 points are answered")
 
 
+def fits(value, schema, doc, path):
+    """A value against a schema of openapi.json: types, required keys, enums, items; keys that are not described are an error."""
+    if "$ref" in schema:
+        schema = doc["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    kinds = schema["type"] if isinstance(schema.get("type"), list) else [schema["type"]]
+    names = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
+    ok = any(isinstance(value, names[k]) and (k == "boolean") == isinstance(value, bool) for k in kinds)
+    want(ok, f"{path}: type", kinds, value)
+    want("enum" not in schema or value is None or value in schema["enum"], f"{path}: enum", value)
+    if isinstance(value, dict) and "properties" in schema:
+        for k in schema.get("required", []):
+            want(k in value, f"{path}: {k} is missing", value)
+        for k, v in value.items():
+            want(k in schema["properties"], f"{path}: {k} is not described", value)
+            fits(v, schema["properties"][k], doc, f"{path}.{k}")
+    for i, v in enumerate(value if isinstance(value, list) else []):
+        fits(v, schema["items"], doc, f"{path}[{i}]")
+
+
+def openapi(source):
+    doc = json.load(open(source + "/query/http/openapi.json"))
+    asks = {"/api/v1/lq/query": {"query": "errors, avg(request_time) by host every 1d", "since": "2026-01-01"}, "/api/v1/lq/values": {"field": "host"}}
+    bodies = {"/api/v1/lq/markers": {"kind": "note"}, "/api/v1/cdevents": {"context": {"type": "dev.cdevents.service.deployed.0.2.0"}, "subject": {"id": "x"}}}
+    for path, item in doc["paths"].items():
+        for method, op in item.items():
+            s, h, d = call(method.upper(), path, bodies.get(path) if method == "post" and path in bodies else None, params=asks.get(path))
+            want(str(s) in op["responses"], f"{method} {path}: status {s} is not described", d)
+            kind = h["content-type"].split(";")[0]
+            content = op["responses"][str(s)]["content"]
+            want(kind in content, f"{method} {path}: {kind} is not described")
+            if kind == "application/json":
+                fits(json.loads(d), content[kind]["schema"], doc, path)
+            for p in op.get("parameters", []):
+                if p.get("required"):
+                    s, h, d = call(method.upper(), path)
+                    want(s == 400, f"{path} without {p['name']}", s)
+                    fits(json.loads(d), {"$ref": "#/components/schemas/Error"}, doc, path)
+    s, h, d = call("GET", "/api/v1/lq/query", params={"query": "count by host", "since": "2026-01-01"})
+    fits(json.loads(d), {"$ref": "#/components/schemas/Result"}, doc, "without every")
+
+
+def dashboards(source):
+    """Every expression of the shipped dashboards is answered, and those of the service overview have data."""
+    for name in ("service", "incident"):
+        d = json.load(open(f"{source}/query/http/grafana/dashboards/{name}.json"))
+        for v in d["templating"]["list"]:
+            metric, label = v["definition"][len("label_values("):-1].split(", ")
+            got = js("GET", f"/api/v1/label/{label}/values", params={"match[]": metric})["data"]
+            want(len(got) > 1, f"{name}: variable {v['name']}", got)
+        for p in d["panels"]:
+            for t in p["targets"]:
+                e = t["expr"].replace("$stream", "combined_time").replace("$host", ".*").replace("$__rate_interval", "1h").replace("$__range", "1d")
+                r = js("GET", "/api/v1/query_range", params={"query": e, "start": 1772668800, "end": 1772755200, "step": 3600})
+                want(r["data"]["result"] or "unparsed" in e, f"{name}: {p['title']} has data", e)
+
+
 def hostile():
     want(call("GET", "/nothing")[0] == 404 and call("GET", "/../etc/passwd")[0] == 404 and call("GET", "/%2e%2e/%2e%2e/etc/passwd")[0] == 404, "paths")
     want(call("GET", "/a%00b")[0] == 400 and call("GET", "/x?a=%zz")[0] == 400 and call("GET", "/" + "a" * 3000)[0] == 414, "broken addresses")
@@ -238,5 +294,7 @@ else:
     own_api(sys.argv[2], sys.argv[3])
     grafana()
     prometheus(sys.argv[2], sys.argv[3])
+    openapi(sys.argv[4])
+    dashboards(sys.argv[4])
     hostile()
 print(checks, "checks passed")
