@@ -159,7 +159,7 @@ static const char *inside(struct channel *c, lq_str line, lq_str *out)
 /* Does this format match the first lines? */
 static bool fits(const struct format *f, const struct timezone_rules *tz, int64_t now_us, lq_str sample)
 {
-    struct parser_config c = {f, NULL, tz, now_us};
+    struct parser_config c = {.format = f, .tz = tz, .reference_us = now_us};
     struct parser *p = NULL;
     struct record r = {0};
     uint32_t lines = 0, matched = 0;

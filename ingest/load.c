@@ -408,10 +408,11 @@ static void close_workers(struct loader *l)
 
 static enum lq_err open_workers(struct loader *l, const struct format *f, const struct labels *labels, struct lq_error *e)
 {
-    struct parser_config c = {f, labels, l->o->tz, l->reference_us};
+    struct parser_config c = {.format = f, .labels = labels, .tz = l->o->tz, .reference_us = l->reference_us};
     enum lq_err err = LQ_OK;
     for (unsigned i = 0; i < l->n_workers && err == LQ_OK; i++) {
         struct worker *w = &l->workers[i];
+        c.memo = w->memo;
         err = events_new(&c, on_event, w, &w->events, e);
         for (unsigned k = 0; k <= INNER_MAX && err == LQ_OK && f != NULL && parser_schema_at(events_parser(w->events), k) != NULL; k++) {
             err = stream_use_open(l->store, parser_schema_at(events_parser(w->events), k), &w->use[k], e);
@@ -521,6 +522,7 @@ enum lq_err load_files(struct store *s, const char *const *paths, size_t n, cons
     unsigned started = 0;
     for (unsigned i = 0; i < l->n_workers && err == LQ_OK; i++) {
         l->workers[i].l = l;
+        l->workers[i].memo = memo_new();
         err = window_new(s, &l->workers[i].window, e);
         if (err == LQ_OK && i > 0) {
             LQ_ASSERT(pthread_create(&l->workers[i].thread, NULL, work, &l->workers[i]) == 0);
@@ -562,6 +564,7 @@ enum lq_err load_files(struct store *s, const char *const *paths, size_t n, cons
     }
     for (unsigned i = 0; i < l->n_workers; i++) {
         window_free(&l->workers[i].window);
+        memo_free(&l->workers[i].memo);
     }
     for (unsigned i = 0; i < l->n_chunks; i++) {
         free(l->chunks[i].p);

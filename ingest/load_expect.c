@@ -28,7 +28,7 @@ static bool last_time(const struct load_options *o, const char *path, int64_t *o
             chosen = d.format;
         }
         long back = source_size(src) > TAIL_BYTES ? TAIL_BYTES : (long)source_size(src);
-        struct parser_config c = {chosen, NULL, o->tz, o->reference_us != 0 ? o->reference_us : source_mtime_us(src)};
+        struct parser_config c = {.format = chosen, .tz = o->tz, .reference_us = o->reference_us != 0 ? o->reference_us : source_mtime_us(src)};
         struct parser *p = NULL;
         if (f != NULL && chosen != NULL && fseek(f, -back, SEEK_END) == 0 && parser_new(&c, &p, NULL) == LQ_OK) {
             size_t got = fread(tail, 1, TAIL_BYTES, f);

@@ -36,6 +36,7 @@ struct worker {
     struct loader *l;
     pthread_t thread;
     struct window *window;
+    struct memo *memo;
     struct events *events;
     struct chunk *chunk; /* being parsed */
     struct stream_use *use[INNER_MAX + 1], *unparsed; /* by the record's inner */

@@ -145,7 +145,7 @@ static bool same_labels(const struct labels *a, const struct labels *b)
 
 static enum lq_err binding_open(struct pipeline *p, struct binding *b, struct lq_error *e)
 {
-    struct parser_config c = {b->format, &b->labels, b->tz, p->now_us};
+    struct parser_config c = {.format = b->format, .labels = &b->labels, .tz = b->tz, .reference_us = p->now_us};
     enum lq_err err = parser_new(&c, &b->parser, e);
     for (unsigned k = 0; k <= INNER_MAX && err == LQ_OK && b->format != NULL && parser_schema_at(b->parser, k) != NULL; k++) {
         err = stream_use_open(p->store, parser_schema_at(b->parser, k), &b->use[k], e);

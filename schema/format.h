@@ -45,6 +45,7 @@
 #define LQ_FORMAT_H
 
 #include "schema/labels.h"
+#include "schema/memo.h"
 #include "schema/record.h"
 #include "schema/timefmt.h"
 
@@ -99,6 +100,7 @@ struct parser_config {
     const struct labels *labels;     /* may be NULL */
     const struct timezone_rules *tz; /* may be NULL: UTC */
     int64_t reference_us;
+    struct memo *memo; /* of the thread that parses; NULL: nothing is remembered */
 };
 LQ_MUST enum lq_err parser_new(const struct parser_config *c, struct parser **out, struct lq_error *e);
 void parser_free(struct parser **p);

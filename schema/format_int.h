@@ -124,6 +124,7 @@ size_t matcher_reach(const struct matcher *m, lq_str line);
 LQ_MUST enum lq_err predicate_new(const struct format *f, lq_str text, struct predicate **out, struct lq_error *e);
 void predicate_free(struct predicate **p);
 bool predicate_true(const struct predicate *p, const lq_str *slots);
+bool predicate_uses(const struct predicate *p, uint32_t slot);
 bool number_parse(lq_str s, double *v); /* decimal, the whole text */
 
 /* format_text.c: structured text to slots */
@@ -154,7 +155,16 @@ struct parser {
     lq_str text;  /* the line, as it was given */
     bool partial; /* of the last line */
     struct parse_scratch s;
+    struct memo *memo;            /* NULL: none */
+    uint32_t number;              /* of the parser, in the keys of the memo */
+    uint32_t n_key;
+    uint8_t key_field[FIELD_MAX]; /* the fields that dimensions, error and success depend on */
 };
+
+/* format_memo.c */
+void parser_bind_memo(struct parser *p, struct memo *memo);
+/* What the dimensions of the current line depend on, before anything is derived. n = 0: too long, or nothing is remembered. */
+lq_str parser_memo_key(const struct parser *p, char key[MEMO_KEY_BYTES_MAX]);
 
 /* PARSE_HEADER: the line names the columns of those that follow. */
 enum parse_result text_slots(struct parser *p, lq_str line);

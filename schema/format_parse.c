@@ -189,6 +189,7 @@ enum lq_err parser_new(const struct parser_config *c, struct parser **out, struc
         p->match = p->f->matcher != NULL ? match_state_new(p->f->matcher) : NULL;
         p->search = needs_search(p->f) ? match_state_new(NULL) : NULL;
         p->time = (struct time_parser){.layout = p->f->layout, .tz = c->tz, .reference_us = c->reference_us};
+        parser_bind_memo(p, c->memo);
     }
     if (err == LQ_OK && p->f != c->format) {
         struct parser_config inner = *c;
@@ -394,7 +395,7 @@ static bool scaled(lq_str s, enum field_type type, int64_t scale, int64_t *out)
     return true;
 }
 
-static void fill_columns(struct parser *p, struct record *r)
+static void fill_dims(struct parser *p, struct record *r)
 {
     const struct format *f = p->f;
     const lq_str *slots = p->s.slots;
@@ -408,6 +409,38 @@ static void fill_columns(struct parser *p, struct record *r)
         }
         r->dims[d] = derive_clean(v, p->s.cut[d], VALUE_BYTES_MAX);
     }
+    r->error = f->error != NULL && predicate_true(f->error, slots);
+    r->dims[DIM_ERROR] = r->error ? LQ_STR("true") : LQ_STR("false");
+    r->success = !r->error;
+    if (f->status_slot != UINT32_MAX && f->schema.kind == STREAM_REQUESTS) {
+        lq_str s = slots[f->status_slot];
+        r->success = r->success && s.n == 3 && s.p[0] < '4';
+    }
+}
+
+/* Dimensions, error and success: remembered, or worked out. */
+static void decide(struct parser *p, struct record *r)
+{
+    char bytes[MEMO_KEY_BYTES_MAX];
+    lq_str key = parser_memo_key(p, bytes);
+    uint64_t hash = key.n > 0 ? lq_hash(key.p, key.n, 0) : 0;
+    const struct memo_entry *known = key.n > 0 ? memo_get(p->memo, key, hash) : NULL;
+    if (known != NULL) {
+        memcpy(r->dims, known->dims, known->n_dims * sizeof *known->dims);
+        r->error = known->error;
+        r->success = known->success;
+        r->memo = known->id;
+        return;
+    }
+    fill_derived(p);
+    fill_dims(p, r);
+    r->memo = key.n > 0 ? memo_put(p->memo, key, hash, p->schema.n_dims, r) : 0;
+}
+
+static void fill_measures(struct parser *p, struct record *r)
+{
+    const struct format *f = p->f;
+    const lq_str *slots = p->s.slots;
     r->measure_set = 0;
     for (uint32_t i = 0; i < f->schema.n_measures; i++) {
         uint32_t s = f->measure_slot[i];
@@ -476,15 +509,8 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
         return PARSE_BAD_TIME;
     }
     fill_extracts(p);
-    fill_derived(p);
-    fill_columns(p, r);
-    r->error = f->error != NULL && predicate_true(f->error, p->s.slots);
-    r->dims[DIM_ERROR] = r->error ? LQ_STR("true") : LQ_STR("false");
-    r->success = !r->error;
-    if (f->status_slot != UINT32_MAX && f->schema.kind == STREAM_REQUESTS) {
-        lq_str s = p->s.slots[f->status_slot];
-        r->success = r->success && s.n == 3 && s.p[0] < '4';
-    }
+    decide(p, r);
+    fill_measures(p, r);
     r->message = f->message_slot != UINT32_MAX ? p->s.slots[f->message_slot] : (lq_str){"", 0};
     p->partial = f->partial != NULL && predicate_true(f->partial, p->s.slots);
     while (f->inner_slot != UINT32_MAX && r->message.n > 0 && (r->message.p[r->message.n - 1] == '\n' || r->message.p[r->message.n - 1] == '\r')) {

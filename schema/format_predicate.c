@@ -346,3 +346,19 @@ bool predicate_true(const struct predicate *p, const lq_str *slots)
 {
     return eval(p, p->root, slots);
 }
+
+static bool uses(const struct predicate *p, uint8_t i, uint32_t slot)
+{
+    const struct pred_node *n = &p->nodes[i];
+    switch (n->op) {
+    case OP_AND:
+    case OP_OR: return uses(p, n->a, slot) || uses(p, n->b, slot);
+    case OP_NOT: return uses(p, n->a, slot);
+    default: return n->slot == slot;
+    }
+}
+
+bool predicate_uses(const struct predicate *p, uint32_t slot)
+{
+    return uses(p, p->root, slot);
+}

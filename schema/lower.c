@@ -43,25 +43,6 @@ static uint16_t node_new(struct compiler *c, enum node_kind kind)
     return (uint16_t)c->n_nodes++;
 }
 
-static struct stops stops_of(const struct byte_set *set)
-{
-    struct stops s = {0};
-    for (int b = 0; b < 256; b++) {
-        if (set->has[b]) {
-            continue;
-        }
-        if (b > 0 && !set->has[b - 1]) {
-            s.high[s.n - 1] = (uint8_t)b;
-        } else if (s.n == STOPS_MAX) {
-            return (struct stops){0};
-        } else {
-            s.low[s.n] = s.high[s.n] = (uint8_t)b;
-            s.n++;
-        }
-    }
-    return s;
-}
-
 static uint16_t set_node(struct compiler *c, const struct byte_set *set)
 {
     struct lower *l = c->out;
@@ -74,7 +55,6 @@ static uint16_t set_node(struct compiler *c, const struct byte_set *set)
             c->ok = false;
             return n;
         }
-        l->stops[l->n_classes] = stops_of(set);
         l->classes[l->n_classes++] = *set;
     }
     c->nodes[n].class_no = k;
@@ -401,7 +381,7 @@ static struct op *emit(struct compiler *c, enum op_code code, uint16_t arg)
         return &nowhere;
     }
     struct op *o = &c->out->ops[c->out->n_ops++];
-    *o = (struct op){.code = (uint8_t)code, .arg = arg};
+    *o = (struct op){.code = (uint8_t)code, .arg = arg, .before = NO_SAVE, .after = NO_SAVE};
     return o;
 }
 
@@ -592,6 +572,8 @@ struct lower *lower_new(lq_str pattern)
     emit(c, OP_MATCH, 0);
     if (!c->ok) {
         lower_free(&l);
+    } else {
+        lower__fuse(l);
     }
     free(c);
     return l;

@@ -1,5 +1,5 @@
 /*
- * lower_int.h - the program of a lowered pattern, shared by lower.c and lower_run.c
+ * lower_int.h - the program of a lowered pattern, shared by lower.c, lower_fuse.c and lower_run.c
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,13 +17,21 @@ struct byte_set {
 /* The bytes that end a span of a class, as ranges: most classes of real patterns (\d, \S, [^ "], [A-Z]) need three or fewer, and 16 bytes are then tested at once. */
 enum { STOPS_MAX = 3 };
 struct stops {
-    uint8_t n, low[STOPS_MAX], high[STOPS_MAX]; /* n = 0: more ranges than that, or none */
+    _Alignas(16) uint8_t low[STOPS_MAX][16], high[STOPS_MAX][16]; /* each bound 16 times, ready for a register */
+    uint8_t n;      /* 0: more ranges than that, or none */
+    bool one_byte;  /* every range is a single byte */
+    bool within;    /* low[0] to high[0] is the class itself, and all else stops */
 };
 
 enum op_code {
     OP_LITERAL,    /* n bytes at lit + arg */
     OP_SET,        /* one byte of class arg */
-    OP_SPAN,       /* min..max bytes of class arg, greedy */
+    OP_SPAN,       /* min..max bytes of class arg, greedy; byte by byte */
+    OP_SPAN_1,     /* the same, 16 bytes at a time: the class ends at one byte, */
+    OP_SPAN_2,     /* at two, */
+    OP_SPAN_WITHIN, /* outside one range, */
+    OP_SPAN_RANGES, /* or at up to STOPS_MAX ranges */
+    OP_BYTE,       /* the byte n: a literal of one */
     OP_LAZY,       /* min..max bytes of class arg, as few as possible until byte n follows */
     OP_SAVE,       /* spans[arg] = here */
     OP_CHOICE,     /* jump by choices[arg][byte or 256] */
@@ -36,10 +44,12 @@ struct op {
     uint8_t code;
     uint8_t n;
     uint16_t arg;
+    uint16_t before, after; /* OP_SPAN…: spans[] entries to set at its start and at its end; NO_SAVE */
     uint32_t min, max;
 };
 
 #define NO_PATH UINT16_MAX
+#define NO_SAVE UINT16_MAX
 
 struct lower {
     struct op ops[OPS_MAX];
@@ -49,5 +59,8 @@ struct lower {
     char literals[LITERALS_MAX];
     uint32_t n_ops, n_classes, n_choices, n_literals, n_groups;
 };
+
+/* lower_fuse.c: the finished program made faster: a span takes the saves beside it, and its class decides how it is run. */
+void lower__fuse(struct lower *l);
 
 #endif

@@ -5,52 +5,78 @@
  */
 #include "schema/lower_int.h"
 
+static inline const char *span_bytes(const uint8_t *has, const char *p, const char *end)
+{
+    while (p < end && has[(uint8_t)*p]) {
+        p++;
+    }
+    return p;
+}
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 
-/* The first byte of [p, end) in one of n stop ranges, or where fewer than 16 bytes are left. */
-static inline __attribute__((always_inline)) const char *skip_ranges(const struct stops *s, const unsigned n, const char *p, const char *end)
+/* Bit i: byte i of the 16 at p ends the span. `code` is a constant where this is inlined. */
+static inline __attribute__((always_inline)) unsigned stop_mask(const struct stops *s, enum op_code code, const char *p)
 {
-    __m128i low[STOPS_MAX], high[STOPS_MAX];
-    for (unsigned k = 0; k < n; k++) {
-        low[k] = _mm_set1_epi8((char)s->low[k]);
-        high[k] = _mm_set1_epi8((char)s->high[k]);
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i *low = (const __m128i *)(const void *)s->low, *high = (const __m128i *)(const void *)s->high;
+    if (code == OP_SPAN_1) {
+        return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, low[0]));
     }
+    if (code == OP_SPAN_2) {
+        return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(x, low[0]), _mm_cmpeq_epi8(x, low[1])));
+    }
+    if (code == OP_SPAN_WITHIN) {
+        return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(_mm_max_epu8(x, low[0]), high[0]), x)) ^ 0xffff;
+    }
+    __m128i stop = _mm_setzero_si128();
+    for (unsigned k = 0; k < s->n; k++) { /* in the range: clamping leaves it as it is */
+        stop = _mm_or_si128(stop, _mm_cmpeq_epi8(_mm_min_epu8(_mm_max_epu8(x, low[k]), high[k]), x));
+    }
+    return (unsigned)_mm_movemask_epi8(stop);
+}
+
+/* The end of the span that begins at p. Near the end of the line the last 16 bytes are looked at again: nothing beyond
+ * it is read. */
+static inline __attribute__((always_inline)) const char *span_by_16(const struct lower *l, const struct op *o,
+                                                                    enum op_code code, const char *start, const char *p,
+                                                                    const char *end)
+{
+    const struct stops *s = &l->stops[o->arg];
     for (; end - p >= 16; p += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p), stop = _mm_setzero_si128();
-        for (unsigned k = 0; k < n; k++) { /* in the range: clamping leaves it as it is */
-            stop = _mm_or_si128(stop, _mm_cmpeq_epi8(_mm_min_epu8(_mm_max_epu8(x, low[k]), high[k]), x));
-        }
-        unsigned mask = (unsigned)_mm_movemask_epi8(stop);
+        unsigned mask = stop_mask(s, code, p);
         if (mask != 0) {
             return p + __builtin_ctz(mask);
         }
     }
-    return p;
-}
-
-static inline const char *skip_by_16(const struct stops *s, const char *p, const char *end)
-{
-    return s->n == 1 ? skip_ranges(s, 1, p, end) : s->n == 2 ? skip_ranges(s, 2, p, end) : skip_ranges(s, 3, p, end);
+    if (p == end || end - start < 16) {
+        return span_bytes(l->classes[o->arg].has, p, end);
+    }
+    unsigned mask = stop_mask(s, code, end - 16) >> (16 - (end - p));
+    return mask != 0 ? p + __builtin_ctz(mask) : end;
 }
 #else
-static inline const char *skip_by_16(const struct stops *s, const char *p, const char *end)
+static inline const char *span_by_16(const struct lower *l, const struct op *o, enum op_code code, const char *start,
+                                     const char *p, const char *end)
 {
-    (void)s;
-    (void)end;
-    return p;
+    (void)code;
+    (void)start;
+    return span_bytes(l->classes[o->arg].has, p, end);
 }
 #endif
 
-static inline const char *run_span(const struct lower *l, const struct op *o, const char *p, const char *end)
+/* NULL: fewer than the least. */
+static inline __attribute__((always_inline)) const char *run_span(const struct lower *l, const struct op *o,
+                                                                  enum op_code code, const char *start, const char *p,
+                                                                  const char *end)
 {
-    const uint8_t *has = l->classes[o->arg].has;
-    const char *limit = o->max < (size_t)(end - p) ? p + o->max : end, *q = p;
-    if (l->stops[o->arg].n > 0 && limit - q >= 16) {
-        q = skip_by_16(&l->stops[o->arg], q, limit);
-    }
-    while (q < limit && has[(uint8_t)*q]) {
-        q++;
+    const char *limit = o->max < (size_t)(end - p) ? p + o->max : end, *q;
+    if (code == OP_SPAN) {
+        q = span_bytes(l->classes[o->arg].has, p, limit);
+    } else {
+        q = span_by_16(l, o, code, start, p, end);
+        q = q > limit ? limit : q;
     }
     return (size_t)(q - p) < o->min ? NULL : q;
 }
@@ -69,12 +95,31 @@ static inline const char *run_lazy(const struct lower *l, const struct op *o, co
     }
 }
 
+#define RUN_SPAN(code)                                                                                                 \
+    if (o->before != NO_SAVE) {                                                                                        \
+        spans[o->before] = (uint32_t)(p - start);                                                                      \
+    }                                                                                                                  \
+    p = run_span(l, o, (code), start, p, end);                                                                         \
+    if (p == NULL) {                                                                                                   \
+        return false;                                                                                                  \
+    }                                                                                                                  \
+    if (o->after != NO_SAVE) {                                                                                         \
+        spans[o->after] = (uint32_t)(p - start);                                                                       \
+    }                                                                                                                  \
+    break
+
 bool lower_match(const struct lower *l, lq_str line, uint32_t *spans)
 {
     const char *start = line.p, *p = start, *end = start + line.n;
     memset(spans, 0xff, 2 * (l->n_groups + 1) * sizeof *spans);
     for (const struct op *o = l->ops;;) {
         switch (o->code) {
+        case OP_BYTE:
+            if (p == end || (uint8_t)*p != o->n) {
+                return false;
+            }
+            p++;
+            break;
         case OP_LITERAL:
             if ((size_t)(end - p) < o->n) {
                 return false;
@@ -93,11 +138,15 @@ bool lower_match(const struct lower *l, lq_str line, uint32_t *spans)
             p++;
             break;
         case OP_SPAN:
-            p = run_span(l, o, p, end);
-            if (p == NULL) {
-                return false;
-            }
-            break;
+            RUN_SPAN(OP_SPAN);
+        case OP_SPAN_1:
+            RUN_SPAN(OP_SPAN_1);
+        case OP_SPAN_2:
+            RUN_SPAN(OP_SPAN_2);
+        case OP_SPAN_WITHIN:
+            RUN_SPAN(OP_SPAN_WITHIN);
+        case OP_SPAN_RANGES:
+            RUN_SPAN(OP_SPAN_RANGES);
         case OP_LAZY:
             p = run_lazy(l, o, p, end);
             if (p == NULL) {

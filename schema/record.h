@@ -63,6 +63,7 @@ struct record {
     lq_str line;    /* the whole line, for example lines */
     bool error;
     uint8_t inner; /* envelopes around the line: which of the parser's schemas it has (parser_schema_at, format.h) */
+    uint64_t memo; /* not 0: every record with this number has the same dimensions, error and success (memo.h) */
     bool success; /* the request succeeded (no error and, for requests, status < 400): such values persist under caps */
 };
 

@@ -22,6 +22,7 @@ struct pending { /* one put */
 struct flush {
     struct store *s;
     struct engine_txn *txn;
+    struct fragment_encoder *encoder;
     struct lq_buf bytes;
     struct pending *puts;
     size_t n_puts, cap_puts;
@@ -48,7 +49,7 @@ static void take_fragment(void *ctx, int tier, int section, int64_t period_s, co
     struct key_buf k;
     size_t at = f->bytes.n;
     data_key(&k, tier, f->st->id, section, period_s, f->flush_no);
-    fragment_encode(frag, &f->bytes);
+    fragment_encode_with(f->encoder, frag, &f->bytes);
     add_put(f, DB_DATA, false, &k, at);
 }
 
@@ -332,6 +333,7 @@ static void flush_stream(struct flush *f, struct window *const *w, size_t n_wind
     }
     for (size_t i = 0; i < n_windows; i++) {
         if (w[i]->streams[st->id] != NULL) {
+            window_stream_settle(w[i]->streams[st->id]);
             merge_window_stats(st, w[i]->streams[st->id], 0);
         }
     }
@@ -383,7 +385,7 @@ static void put_counters(struct flush *f, struct window *const *w, size_t n_wind
 enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windows, const struct checkpoint *cp, size_t n_cp,
                         const struct counter_delta *counters, size_t n_counters, unsigned n_threads, struct lq_error *e)
 {
-    struct flush f = {.s = s, .flush_no = s->flush_no + 1, .e = e};
+    struct flush f = {.s = s, .encoder = fragment_encoder_new(), .flush_no = s->flush_no + 1, .e = e};
     struct stream_backup *backups = lq_alloc(STREAM_MAX * sizeof *backups);
     bool taken[STREAM_MAX] = {false};
     (void)n_threads;
@@ -423,6 +425,7 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
         }
     }
     pthread_mutex_unlock(&s->lock);
+    fragment_encoder_free(&f.encoder);
     lq_buf_fini(&f.bytes);
     free(f.puts);
     free(backups);

@@ -78,6 +78,10 @@ enum {
 };
 
 void fragment_encode(const struct fragment *f, struct lq_buf *out);
+/* The same bytes, with the buffers and the compressor of one thread kept between calls: for many fragments. */
+struct fragment_encoder *fragment_encoder_new(void);
+void fragment_encoder_free(struct fragment_encoder **e);
+void fragment_encode_with(struct fragment_encoder *e, const struct fragment *f, struct lq_buf *out);
 /* LQ_ECORRUPT on a wrong checksum, an impossible size or order. `out` is initialised by the call; arrays not asked for are NULL. */
 LQ_MUST enum lq_err fragment_decode(const void *p, size_t n, unsigned what, struct fragment *out);
 /* Merge n fragments of one period (a fragment with fewer measures or identities counts as having none of them: the stream's

@@ -179,8 +179,17 @@ struct window_identity {
     size_t cap_names, cap_hashes;
     uint32_t n;
 };
+struct window_memo { /* what records with one memo number (record.h) did to the dimensions, given to them all at once */
+    uint64_t memo;   /* 0: free */
+    int64_t first_us, last_us, error_day, error_time;
+    uint32_t series;
+    uint32_t count;
+    bool success;
+    uint32_t ids[DIM_MAX];
+};
 struct window_stream {
     struct stream *stream;
+    struct window_memo *memos; /* WINDOW_MEMOS, or NULL before the first */
     struct window_dim dims[DIM_MAX];
     struct lq_map series_cache;
     struct window_identity identities[IDENTITY_MAX];
@@ -206,6 +215,8 @@ struct window {
     int64_t limit_us; /* later records are filed under it */
 };
 void window_stream_reset(struct window_stream *ws);
+/* Before the statistics of the dimensions are read. */
+void window_stream_settle(struct window_stream *ws);
 /* Append the observations of `from` (same stream) to `to`, translating local identity ids. */
 void window_stream_absorb(struct window_stream *to, struct window_stream *from);
 

@@ -11,7 +11,7 @@
 #include "schema/timefmt.h"
 #include "store/store_int.h"
 
-enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400 };
+enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400, WINDOW_MEMOS = 8192 };
 
 enum lq_err window_new(struct store *s, struct window **out, struct lq_error *e)
 {
@@ -51,6 +51,7 @@ static void window_stream_free(struct window_stream *ws)
     free(ws->time_s);
     free(ws->measure_set);
     free(ws->examples);
+    free(ws->memos);
     free(ws);
 }
 
@@ -84,6 +85,9 @@ void window_stream_reset(struct window_stream *ws)
     for (uint32_t i = 0; i < IDENTITY_MAX; i++) {
         lq_map_fini(&ws->identities[i].ids);
         ws->identities[i].n = 1;
+    }
+    if (ws->memos != NULL) {
+        memset(ws->memos, 0, WINDOW_MEMOS * sizeof *ws->memos);
     }
     ws->n = 0;
     ws->n_examples = 0;
@@ -152,7 +156,8 @@ static uint32_t value_id(struct window *w, struct window_stream *ws, uint32_t d,
     uint32_t id = lq_map_get_hashed(&x->cache, text, hash);
     if (id == LQ_MAP_NONE) {
         struct stream *st = ws->stream;
-        struct dict_limits l = {w->store->o.dim_values_max, (st->schema.no_cap_probation >> d & 1) != 0, r->time_us - RECYCLE_AFTER_S * US};
+        struct dict_limits l = {w->store->o.dim_values_max, (st->schema.no_cap_probation >> d & 1) != 0,
+                                r->time_us - RECYCLE_AFTER_S * US};
         pthread_mutex_lock(&w->store->lock);
         id = dict_intern(&st->dims[d], text, r->success, &l);
         pthread_mutex_unlock(&w->store->lock);
@@ -176,7 +181,8 @@ static uint32_t new_example(struct window_stream *ws)
     return (uint32_t)ws->n_examples++;
 }
 
-static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, uint32_t id, int64_t day, const struct record *r)
+static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, uint32_t id, int64_t day,
+                         const struct record *r)
 {
     struct example_slot *x = &ws->examples[slot];
     char scratch[EXAMPLE_BYTES_MAX + 16];
@@ -279,7 +285,8 @@ static void grow_log(struct window_stream *ws, uint32_t n_measures, uint32_t n_i
     ws->cap = cap;
 }
 
-static void append_log(struct window_stream *ws, const struct stream_use *u, const struct record *r, const uint64_t *identity_hash, uint32_t series)
+static void append_log(struct window_stream *ws, const struct stream_use *u, const struct record *r,
+                       const uint64_t *identity_hash, uint32_t series)
 {
     uint32_t i = ws->n;
     uint8_t set = 0;
@@ -310,23 +317,81 @@ void window_receive(struct window *w, int64_t now_us)
     w->limit_us = now_us + FUTURE_S * US;
 }
 
-void window_observe(struct window *w, struct stream_use *u, const struct record *record)
+/* ---- records whose dimensions are known ---- */
+
+static void memo_settle(struct window_stream *ws, struct window_memo *m)
 {
-    struct window_stream *ws = window_stream_of(w, u->stream);
-    struct record limited;
-    const struct record *r = record;
-    uint32_t ids[DIM_MAX] = {0};
-    if (r->time_us > w->limit_us) {
-        limited = *record;
-        limited.time_us = w->limit_us - FUTURE_S * US;
-        r = &limited;
-        w->future++;
+    for (uint32_t d = 0; d < ws->stream->schema.n_dims && m->count > 0; d++) {
+        if (m->ids[d] != VALUE_ABSENT) {
+            struct value_stats *s = &ws->dims[d].stats[m->ids[d]];
+            s->first_us = m->first_us < s->first_us ? m->first_us : s->first_us;
+            s->last_us = m->last_us > s->last_us ? m->last_us : s->last_us;
+            s->count += m->count;
+            s->flags |= m->success ? VALUE_SUCCEEDED : 0;
+        }
     }
-    uint64_t identity_hash[IDENTITY_MAX];
-    for (uint32_t k = 0; k < u->schema.n_identities; k++) { /* the one map that is larger than the caches: its slot arrives meanwhile */
-        identity_hash[k] = lq_hash(r->identities[k].p, r->identities[k].n, 0);
-        lq_map_prefetch(&ws->identities[u->identity_to[k]].ids, identity_hash[k]);
+    m->count = 0;
+}
+
+void window_stream_settle(struct window_stream *ws)
+{
+    for (uint32_t i = 0; ws->memos != NULL && i < WINDOW_MEMOS; i++) {
+        if (ws->memos[i].memo != 0) {
+            memo_settle(ws, &ws->memos[i]);
+        }
     }
+}
+
+/* The last line that the memo saw is not better than this one as an example of any value: it is later than one that was
+ * offered to all of them. */
+static bool no_example(const struct window_memo *m, const struct record *r)
+{
+    return r->time_us > m->first_us &&
+           (!r->error || (r->time_us > m->error_time && tier_period_of(TIER_1H, r->time_us / US) == m->error_day));
+}
+
+static struct window_memo *memo_of(struct window_stream *ws, uint64_t memo)
+{
+    if (ws->memos == NULL) {
+        ws->memos = lq_alloc(WINDOW_MEMOS * sizeof *ws->memos);
+    }
+    return &ws->memos[memo % WINDOW_MEMOS];
+}
+
+/* The record went the long way: the next ones with its number need not. */
+static void memo_take(struct window_stream *ws, const struct record *r, const uint32_t ids[DIM_MAX], uint32_t series)
+{
+    struct window_memo *m = memo_of(ws, r->memo);
+    int64_t day = tier_period_of(TIER_1H, r->time_us / US);
+    for (uint32_t d = 0; d < ws->stream->schema.n_dims; d++) {
+        if (ids[d] == VALUE_OVERFLOW) {
+            return; /* admitted later, perhaps; and each is counted */
+        }
+    }
+    if (m->memo != r->memo) {
+        if (m->memo != 0) {
+            memo_settle(ws, m);
+        }
+        *m = (struct window_memo){.memo = r->memo,
+                                  .first_us = r->time_us,
+                                  .last_us = r->time_us,
+                                  .error_day = INT64_MIN,
+                                  .series = series,
+                                  .success = r->success};
+        memcpy(m->ids, ids, sizeof m->ids);
+    }
+    m->first_us = r->time_us < m->first_us ? r->time_us : m->first_us;
+    if (r->error && (m->error_day != day || r->time_us < m->error_time)) {
+        m->error_day = day;
+        m->error_time = r->time_us;
+    }
+}
+
+/* ---- observe ---- */
+
+static void observe_dims(struct window *w, struct window_stream *ws, const struct stream_use *u, const struct record *r,
+                         uint32_t ids[DIM_MAX])
+{
     for (uint32_t i = 0; i < u->schema.n_dims; i++) {
         uint32_t d = u->dim_to[i];
         uint32_t id = ids[d] = value_id(w, ws, d, r->dims[i], r);
@@ -344,14 +409,53 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
             examples_of(ws, d, id, r);
         }
     }
+}
+
+/* The series of a record, and its dimensions' statistics and examples. */
+static uint32_t observe_series(struct window *w, struct window_stream *ws, const struct stream_use *u,
+                               const struct record *r)
+{
+    struct window_memo *m = r->memo != 0 ? memo_of(ws, r->memo) : NULL;
+    if (m != NULL && m->memo == r->memo && no_example(m, r)) {
+        m->last_us = r->time_us > m->last_us ? r->time_us : m->last_us;
+        m->count++;
+        return m->series;
+    }
+    uint32_t ids[DIM_MAX] = {0};
+    observe_dims(w, ws, u, r, ids);
+    uint32_t series = series_of(w, ws, ids);
+    if (m != NULL) {
+        memo_take(ws, r, ids, series);
+    }
+    return series;
+}
+
+void window_observe(struct window *w, struct stream_use *u, const struct record *record)
+{
+    struct window_stream *ws = window_stream_of(w, u->stream);
+    struct record limited;
+    const struct record *r = record;
+    if (r->time_us > w->limit_us) {
+        limited = *record;
+        limited.time_us = w->limit_us - FUTURE_S * US;
+        r = &limited;
+        w->future++;
+    }
+    uint64_t identity_hash[IDENTITY_MAX];
+    for (uint32_t k = 0; k < u->schema.n_identities;
+         k++) { /* the one map that is larger than the caches: its slot arrives meanwhile */
+        identity_hash[k] = lq_hash(r->identities[k].p, r->identities[k].n, 0);
+        lq_map_prefetch(&ws->identities[u->identity_to[k]].ids, identity_hash[k]);
+    }
     ws->first_us = r->time_us < ws->first_us ? r->time_us : ws->first_us;
     ws->last_us = r->time_us > ws->last_us ? r->time_us : ws->last_us;
     ws->errors += r->error;
+    uint32_t series = observe_series(w, ws, u, r);
     for (uint32_t k = 0; k < u->schema.n_identities; k++) {
         lq_map_prefetch_key(&ws->identities[u->identity_to[k]].ids, identity_hash[k]);
     }
     grow_log(ws, u->stream->schema.n_measures, u->stream->schema.n_identities);
-    append_log(ws, u, r, identity_hash, series_of(w, ws, ids));
+    append_log(ws, u, r, identity_hash, series);
     w->observations++;
 }
 

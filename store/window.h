@@ -3,7 +3,7 @@
  *
  * A window is a log of observations in columns (series, time, measures, identities), not a table of cells: a line costs a few appends, and the
  * flush sorts and folds. Measured reason: a hash table of cells with sketches needs an allocation per cell and misses the cache
- * when lines come out of order; sorting 1 M observations costs 30-60 ns each whatever their order. Values become dictionary ids here through a
+ * when lines come out of order; sorting observations costs 30-60 ns each whatever their order. Values become dictionary ids here through a
  * thread-local cache; only a value never seen by this thread takes the store's dictionary lock.
  *
  * SPDX-License-Identifier: MIT
@@ -13,7 +13,7 @@
 
 #include "store/store.h"
 
-enum { WINDOW_OBSERVATIONS = 3 << 18 }; /* a window that holds as many wants a flush */
+enum { WINDOW_OBSERVATIONS = 3 << 17 }; /* a window that holds as many wants a flush */
 
 LQ_MUST enum lq_err window_new(struct store *s, struct window **out, struct lq_error *e);
 void window_free(struct window **w);

@@ -1,0 +1,77 @@
+/*
+ * format_memo.c - which fields decide the dimensions of a format's records, and the key that they make (memo.h)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdatomic.h>
+
+#include "schema/format_int.h"
+
+static bool decides(const struct format *f, uint32_t field)
+{
+    bool uses = field == f->status_slot || (f->error != NULL && predicate_uses(f->error, field));
+    for (uint32_t d = DIM_HOST; d < f->schema.n_dims; d++) {
+        uses = uses || f->dim_slot[d] == field;
+    }
+    for (uint32_t i = 0; i < f->n_derived; i++) {
+        uses = uses || f->derived[i].from == field || f->derived[i].target == (int64_t)field;
+    }
+    return uses;
+}
+
+/* Nothing else that is looked at after parsing depends on a derived field. */
+static bool can_remember(const struct format *f)
+{
+    for (uint32_t i = 0; i < f->n_derived; i++) {
+        int64_t t = f->derived[i].target;
+        bool measured = t >= 0 && f->fields[t].role != ROLE_DIMENSION && f->fields[t].role != ROLE_IGNORE;
+        if (measured || (f->partial != NULL && predicate_uses(f->partial, FIELD_MAX + i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void parser_bind_memo(struct parser *p, struct memo *memo)
+{
+    static _Atomic uint32_t parsers;
+    if (!can_remember(p->f)) {
+        return;
+    }
+    p->memo = memo;
+    p->number = atomic_fetch_add(&parsers, 1);
+    for (uint32_t i = 0; i < p->f->n_fields; i++) {
+        if (decides(p->f, i)) {
+            p->key_field[p->n_key++] = (uint8_t)i;
+        }
+    }
+}
+
+static size_t key_add(char *key, size_t at, lq_str s)
+{
+    if (at + 2 + s.n > MEMO_KEY_BYTES_MAX) {
+        return MEMO_KEY_BYTES_MAX + 1;
+    }
+    key[at] = (char)s.n;
+    key[at + 1] = (char)(s.n >> 8);
+    if (s.n > 0) {
+        memcpy(key + at + 2, s.p, s.n);
+    }
+    return at + 2 + s.n;
+}
+
+lq_str parser_memo_key(const struct parser *p, char key[MEMO_KEY_BYTES_MAX])
+{
+    size_t n = sizeof p->number;
+    if (p->memo == NULL) {
+        return (lq_str){key, 0};
+    }
+    memcpy(key, &p->number, n);
+    for (uint32_t i = 0; i < p->n_key && n <= MEMO_KEY_BYTES_MAX; i++) {
+        n = key_add(key, n, p->s.slots[p->key_field[i]]);
+    }
+    for (uint32_t d = DIM_HOST; d < DIM_BUILTIN && n <= MEMO_KEY_BYTES_MAX; d++) { /* an envelope changes them */
+        n = key_add(key, n, p->label_value[d]);
+    }
+    return (lq_str){key, n <= MEMO_KEY_BYTES_MAX ? n : 0};
+}
