@@ -1,160 +1,168 @@
 /*
- * exec.c - run a query (exec.h): range, steps, streams, order
+ * exec.c - run a query (exec.h): which streams, which range, then each stream, then order
  *
  * SPDX-License-Identifier: MIT
  */
-#include "query/exec_int.h"
-
-#include <math.h>
 #include <stdlib.h>
+
+#include "query/exec_int.h"
 
 void result_fini(struct result *r)
 {
     for (uint32_t i = 0; i < r->n_series; i++) {
+        free(r->series[i].step);
         free(r->series[i].values);
+        free(r->series[i].changes);
     }
     free(r->series);
+    free(r->lines);
     free(r->step_start_us);
     lq_buf_fini(&r->notices);
     lq_buf_fini(&r->plan);
+    query_free(&r->spelled_out);
     lq_arena_fini(&r->mem);
     memset(r, 0, sizeof *r);
 }
 
-/* ---- range and steps ---- */
-
-static bool stream_wanted(const struct filter *f, const char *name)
+static bool names_stream(const struct filter *f)
 {
-    /* A filter that can only be false for this stream: stream = other, at the top level or under `and`. */
     if (f == NULL) {
-        return true;
+        return false;
     }
-    if (f->op == FILTER_AND) {
-        return stream_wanted(f->a, name) && stream_wanted(f->b, name);
-    }
-    if (f->op == FILTER_OR) {
-        return stream_wanted(f->a, name) || stream_wanted(f->b, name);
-    }
-    if (f->op == FILTER_NOT || !lq_str_is(f->field, "stream")) {
-        return true;
-    }
-    return f->op == FILTER_EQ ? lq_str_is(f->values[0], name) : f->op == FILTER_NE ? !lq_str_is(f->values[0], name) : true;
+    return f->op > FILTER_NOT ? lq_str_is(f->field, "stream") : names_stream(f->a) || (f->op != FILTER_NOT && names_stream(f->b));
 }
 
-static enum lq_err set_steps(struct result *r, const struct query *q, const struct timezone_rules *tz, struct lq_error *e)
+/* The streams that answer. What no format matched is no answer unless it is asked for. */
+static uint32_t choose_streams(struct snapshot *s, const struct query *q, bool use[STREAM_MAX])
 {
-    r->steps = 1;
-    r->step_us = q->every_us;
-    if (q->every_us == 0) {
-        r->step_start_us = lq_alloc(sizeof *r->step_start_us);
-        r->step_start_us[0] = r->from_us;
-        return LQ_OK;
+    uint32_t n = 0;
+    bool named = names_stream(q->filter);
+    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
+        const struct stream_info *x = snapshot_stream(s, i);
+        use[i] = (x->lines > 0 || named) && exec__stream_fits(x->schema, q) && (named || strcmp(x->schema->name, "unparsed") != 0);
+        n += use[i];
     }
-    int64_t unit = tiers[TIER_10S].step_s * US;
-    if (r->step_us % unit != 0) {
-        r->step_us += unit - r->step_us % unit;
-        lq_buf_printf(&r->notices, "every is rounded up to a multiple of 10 s\n");
+    return n;
+}
+
+void exec__range(struct snapshot *s, const struct exec_options *o, const bool use[STREAM_MAX], struct result *r)
+{
+    int64_t first = INT64_MAX, last = INT64_MIN, now = INT64_MIN;
+    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
+        const struct stream_info *x = snapshot_stream(s, i);
+        if (use[i] && x->lines > 0) {
+            first = x->first_us < first ? x->first_us : first;
+            last = x->last_us > last ? x->last_us : last;
+        }
+        now = x->lines > 0 && x->high_water_us > now ? x->high_water_us : now;
     }
-    int64_t offset = tz != NULL ? timezone_offset_at(tz, r->from_us / US) * US : 0, local = r->from_us + offset;
-    int64_t first = local - ((local % r->step_us) + r->step_us) % r->step_us - offset;
-    int64_t n = (r->to_us - first + r->step_us - 1) / r->step_us;
-    if (n > RESULT_POINTS_MAX / 4) {
-        lq_error_set(e, LQ_ELIMIT, "%lld steps are too many", (long long)n);
-        lq_error_hint(e, "use a longer every or a shorter range");
-        return LQ_ELIMIT;
+    r->now_us = now == INT64_MIN ? 0 : now;
+    if (first > last) {
+        first = last = r->now_us;
     }
-    r->steps = n > 0 ? (uint32_t)n : 1;
-    r->step_start_us = lq_alloc(r->steps * sizeof *r->step_start_us);
-    for (uint32_t i = 0; i < r->steps; i++) {
-        r->step_start_us[i] = first + i * r->step_us;
+    r->from_us = o->from_us == INT64_MIN || o->from_us < first ? first : o->from_us;
+    r->to_us = o->to_us == INT64_MAX || o->to_us > last ? last + 1 : o->to_us;
+    if (r->from_us >= r->to_us) {
+        char a[32], b[32];
+        time_print_local(first, o->tz, a);
+        time_print_local(last, o->tz, b);
+        lq_buf_printf(&r->notices, "nothing is stored of this range: the data reach from %s to %s\n", a, b);
+        r->from_us = o->from_us != INT64_MIN ? o->from_us : r->to_us - 1;
+        r->to_us = r->from_us + 1;
     }
-    r->partial_first = first < r->from_us;
-    r->partial_last = first + (int64_t)r->steps * r->step_us > r->to_us;
+}
+
+static void compare_notice(struct snapshot *s, const struct query *q, const struct exec_options *o, const bool use[STREAM_MAX], struct result *r)
+{
+    int64_t first = INT64_MAX;
+    char text[32];
+    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
+        first = use[i] && snapshot_stream(s, i)->first_us < first ? snapshot_stream(s, i)->first_us : first;
+    }
+    if (q->compare_us > 0 && first != INT64_MAX && r->from_us - q->compare_us + 3600 * US < first) {
+        time_print_local(first, o->tz, text);
+        lq_buf_printf(&r->notices, "compare: the earlier range is %s, the data begin %s\n", r->to_us - q->compare_us <= first ? "not stored" : "only partly stored", text);
+    }
+}
+
+static void finish(struct snapshot *s, const struct query *q, struct result *r)
+{
+    if (q->change) {
+        exec__changes(r);
+    }
+    exec__order(r, q);
+    r->records = snapshot_counter(s, "lines");
+    r->unparsed = r->records - snapshot_counter(s, "parsed");
+    r->overflow = snapshot_counter(s, "overflow_values") + snapshot_counter(s, "overflow_series") + snapshot_counter(s, "overflow_cells");
+}
+
+static enum lq_err execute(struct snapshot *s, const struct query *q, const struct exec_options *o, bool plan_only, struct result *out, struct lq_error *e)
+{
+    bool use[STREAM_MAX] = {false};
+    uint32_t at;
+    memset(out, 0, sizeof *out);
+    out->q = q;
+    out->n_columns = q->n_out;
+    out->n_by = q->n_by;
+    memcpy(out->column_names, q->column_names, sizeof out->column_names);
+    if (exec__heavy_field(s, q, &at).n > 0 && q->lines == 0) {
+        enum lq_err err = exec__heavy(s, q, o, plan_only, out, e);
+        if (err == LQ_OK) {
+            finish(s, q, out);
+        } else {
+            result_fini(out);
+        }
+        return err;
+    }
+    if (choose_streams(s, q, use) == 0 && q->lines == 0) {
+        return exec__explain(s, q, e);
+    }
+    enum lq_err err = LQ_OK;
+    if (q->lines > 0) {
+        err = exec__lines(s, q, o, use, out, e);
+    } else {
+        exec__range(s, o, use, out);
+        err = exec__steps(s, q, o, use, TIER_10S, out, e);
+        for (uint32_t i = 0; i < snapshot_streams(s) && err == LQ_OK; i++) {
+            if (use[i]) {
+                err = exec__run_stream(s, q, o, snapshot_stream(s, i), plan_only, out, e);
+            }
+        }
+    }
+    if (err != LQ_OK) {
+        result_fini(out);
+        return err;
+    }
+    exec__value_notices(s, q, use, out);
+    compare_notice(s, q, o, use, out);
+    if (!plan_only && q->lines == 0) {
+        finish(s, q, out);
+    }
     return LQ_OK;
 }
 
-static const struct query *sort_query;
-
-static int by_rank(const void *a, const void *b)
+static enum lq_err expand(struct snapshot *s, const struct query *q, const struct exec_options *o, bool plan_only, struct result *out, struct lq_error *e)
 {
-    const struct result_series *x = a, *y = b;
-    if (x->rank != y->rank) {
-        return (x->rank > y->rank) != sort_query->bottom ? -1 : 1;
+    struct query *spelled_out = NULL;
+    if (!q->distribution || q->lines > 0) {
+        return execute(s, q, o, plan_only, out, e);
     }
-    int c = strcmp(x->stream, y->stream);
-    for (uint32_t i = 0; i < sort_query->n_by && c == 0; i++) {
-        c = lq_str_cmp(x->labels[i], y->labels[i]);
+    enum lq_err err = exec__spell_out(s, q, o, &spelled_out, e);
+    err = err == LQ_OK ? execute(s, spelled_out, o, plan_only, out, e) : err;
+    if (err == LQ_OK) {
+        out->spelled_out = spelled_out;
+    } else {
+        query_free(&spelled_out);
     }
-    return c;
-}
-
-static int by_labels(const void *a, const void *b)
-{
-    const struct result_series *x = a, *y = b;
-    int c = strcmp(x->stream, y->stream);
-    for (uint32_t i = 0; i < sort_query->n_by && c == 0; i++) {
-        c = lq_str_cmp(x->labels[i], y->labels[i]);
-    }
-    return c;
-}
-
-static void order_series(struct result *r, const struct query *q)
-{
-    uint32_t keep = q->top > 0 ? q->top : q->limit;
-    sort_query = q; /* qsort has no context; the program asks one query at a time */
-    if (r->n_series > 1) {
-        qsort(r->series, r->n_series, sizeof *r->series, q->top > 0 || q->every_us == 0 ? by_rank : by_labels);
-    }
-    keep = q->limit > 0 && q->limit < keep ? q->limit : keep;
-    while (keep > 0 && r->n_series > keep) {
-        free(r->series[--r->n_series].values);
-    }
+    return err;
 }
 
 enum lq_err exec_query(struct snapshot *s, const struct query *q, const struct exec_options *o, struct result *out, struct lq_error *e)
 {
-    enum lq_err err = LQ_OK;
-    uint32_t fits = 0;
-    int64_t first = INT64_MAX, last = INT64_MIN;
-    bool use[STREAM_MAX] = {false};
-    memset(out, 0, sizeof *out);
-    out->q = q;
-    out->n_columns = q->n_columns;
-    out->n_by = q->n_by;
-    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
-        const struct stream_info *x = snapshot_stream(s, i);
-        bool named = q->filter != NULL && stream_wanted(q->filter, x->schema->name);
-        use[i] = x->lines > 0 && exec__stream_fits(x->schema, q) && (q->filter == NULL || named);
-        /* what no format matched is no answer unless it is asked for */
-        use[i] = use[i] && (strcmp(x->schema->name, "unparsed") != 0 || (q->filter != NULL && !stream_wanted(q->filter, "")));
-        fits += use[i];
-        if (use[i]) {
-            first = x->first_us < first ? x->first_us : first;
-            last = x->last_us > last ? x->last_us : last;
-        }
-        out->now_us = i == 0 || x->high_water_us > out->now_us ? x->high_water_us : out->now_us;
-    }
-    if (fits == 0) {
-        return exec__explain(s, q, e);
-    }
-    out->from_us = o->from_us == INT64_MIN || o->from_us < first ? first : o->from_us;
-    out->to_us = o->to_us == INT64_MAX || o->to_us > last ? last + 1 : o->to_us;
-    if (out->from_us >= out->to_us) {
-        out->to_us = out->from_us + 1;
-    }
-    err = set_steps(out, q, o->tz, e);
-    for (uint32_t i = 0; i < snapshot_streams(s) && err == LQ_OK; i++) {
-        if (use[i]) {
-            err = exec__run_stream(s, q, snapshot_stream(s, i), out, e);
-        }
-    }
-    if (err == LQ_OK) {
-        order_series(out, q);
-        out->lines = snapshot_counter(s, "lines");
-        out->unparsed = out->lines - snapshot_counter(s, "parsed");
-        out->overflow = snapshot_counter(s, "overflow_values") + snapshot_counter(s, "overflow_series") + snapshot_counter(s, "overflow_cells");
-    } else {
-        result_fini(out);
-    }
-    return err;
+    return expand(s, q, o, false, out, e);
+}
+
+enum lq_err exec_plan(struct snapshot *s, const struct query *q, const struct exec_options *o, struct result *out, struct lq_error *e)
+{
+    return expand(s, q, o, true, out, e);
 }

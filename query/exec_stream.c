@@ -1,41 +1,30 @@
 /*
- * exec_stream.c - one stream: groups, the pass over the data, the values
+ * exec_stream.c - one stream: groups, and the pass over its data in time order
  *
  * SPDX-License-Identifier: MIT
  */
-#include "query/exec_int.h"
-
-#include <math.h>
 #include <stdlib.h>
+
+#include "query/exec_int.h"
 
 /* ---- groups ---- */
 
-static void grow_cells(struct run *x)
+int32_t exec__group(struct run *x, const uint32_t key[QUERY_BY_MAX])
 {
-    size_t steps = x->r->steps, need = (size_t)x->n_groups * steps, old = x->cap_cells;
-    if (need <= old) {
-        return;
+    lq_str k = {(const char *)key, QUERY_BY_MAX * sizeof *key};
+    uint32_t g = lq_map_get(&x->group_ids, k);
+    if (g != LQ_MAP_NONE) {
+        return (int32_t)g;
     }
-    size_t cap = old * 2 > need ? old * 2 : need;
-    x->cells = lq_realloc(x->cells, cap * sizeof *x->cells);
-    memset(x->cells + old, 0, (cap - old) * sizeof *x->cells);
-    for (uint32_t m = 0; m < MEASURE_MAX; m++) {
-        if ((x->need_measures >> m & 1) != 0) {
-            x->measures[m] = lq_realloc(x->measures[m], cap * sizeof *x->measures[m]);
-            memset(x->measures[m] + old, 0, (cap - old) * sizeof *x->measures[m]);
-        }
-        if ((x->need_bins >> m & 1) != 0) {
-            x->bins[m] = lq_realloc(x->bins[m], cap * sizeof *x->bins[m]);
-            memset(x->bins[m] + old, 0, (cap - old) * sizeof *x->bins[m]);
-        }
+    g = x->n_groups++;
+    lq_map_set(&x->group_ids, k, g);
+    lq_grow(&x->group_values, &x->cap_groups, x->n_groups, sizeof *x->group_values);
+    memcpy(x->group_values[g], key, k.n);
+    for (unsigned p = 0; p < PASSES_MAX; p++) {
+        lq_grow(&x->rows[p], &x->cap_rows[p], x->n_groups, sizeof **x->rows);
+        memset(&x->rows[p][g], 0, sizeof **x->rows);
     }
-    for (uint32_t i = 0; i < IDENTITY_MAX; i++) {
-        if ((x->need_distinct >> i & 1) != 0) {
-            x->distinct[i] = lq_realloc(x->distinct[i], cap * sizeof *x->distinct[i]);
-            memset(x->distinct[i] + old, 0, (cap - old) * sizeof *x->distinct[i]);
-        }
-    }
-    x->cap_cells = cap;
+    return (int32_t)g;
 }
 
 static int32_t group_of(struct run *x, const uint32_t *ids)
@@ -44,75 +33,25 @@ static int32_t group_of(struct run *x, const uint32_t *ids)
     for (uint32_t i = 0; i < x->q->n_by; i++) {
         key[i] = x->by[i] == FIELD_STREAM ? 0 : ids[x->by[i]];
     }
-    lq_str k = {(const char *)key, sizeof key};
-    uint32_t g = lq_map_get(&x->group_ids, k);
-    if (g == LQ_MAP_NONE) {
-        g = x->n_groups++;
-        lq_map_set(&x->group_ids, k, g);
-        lq_grow(&x->group_values, &x->cap_groups, x->n_groups, sizeof *x->group_values);
-        memcpy(x->group_values[g], key, sizeof key);
-        grow_cells(x);
-    }
-    return (int32_t)g;
+    return exec__group(x, key);
 }
 
 /* ---- the pass ---- */
 
-static uint32_t step_of(const struct run *x, int64_t time_s)
-{
-    if (x->r->step_us == 0) {
-        return 0;
-    }
-    int64_t d = time_s * US - x->r->step_start_us[0];
-    return d < 0 ? 0 : (uint32_t)(d / x->r->step_us);
-}
-
-static void add_row(struct run *x, const struct fragment *f, uint32_t r, size_t at, bool error, bool counts)
-{
-    if (counts) {
-        x->cells[at].count += f->count[r];
-        x->cells[at].errors += error ? f->count[r] : 0;
-    }
-    for (uint32_t m = 0; m < f->n_measures; m++) {
-        const struct measure_column *c = &f->m[m];
-        if ((x->need_measures >> m & 1) == 0 || c->n == NULL || c->n[r] == 0) {
-            continue;
-        }
-        struct measure_acc *a = &x->measures[m][at];
-        a->min = a->n == 0 || c->min[r] < a->min ? c->min[r] : a->min;
-        a->max = a->n == 0 || c->max[r] > a->max ? c->max[r] : a->max;
-        a->n += c->n[r];
-        a->sum += c->sum[r];
-        if ((x->need_bins >> m & 1) != 0) {
-            struct bin one;
-            size_t n;
-            const struct bin *from = fragment_bins(c, r, &one, &n);
-            struct bins_acc *b = &x->bins[m][at];
-            lq_grow(&b->bins, &b->cap, b->n + n, sizeof *b->bins);
-            if (n > 0) {
-                memcpy(b->bins + b->n, from, n * sizeof *from);
-            }
-            b->n += n;
-        }
-    }
-    for (uint32_t i = 0; i < f->n_identities; i++) {
-        const struct distinct_column *d = &f->d[i];
-        if ((x->need_distinct >> i & 1) == 0 || d->at == NULL) {
-            continue;
-        }
-        struct distinct_acc *a = &x->distinct[i][at];
-        if (a->registers == NULL) {
-            a->registers = lq_alloc(DISTINCT_REGISTERS);
-        }
-        for (uint32_t k = d->at[r]; k < d->at[r + 1]; k++) {
-            uint8_t rank = (uint8_t)(d->entries[k] & 63), *reg = &a->registers[d->entries[k] >> 6];
-            *reg = rank > *reg ? rank : *reg;
-        }
-    }
-}
+/* One section that is read: the cells, and beside them the marginals when distinct counts are asked for. */
+struct source {
+    enum section section;
+    bool counts;
+    struct scan *scan;
+    const struct fragment *f;
+    int64_t period;
+    uint32_t known;
+    int32_t *group;
+    uint8_t *error;
+};
 
 /* What a row's id means as value ids; false: not a row of this question. */
-static bool row_ids(struct run *x, enum section section, uint32_t id, uint32_t marginal_dim, uint32_t ids[DIM_MAX], const uint32_t **out)
+static bool row_ids(struct run *x, enum section section, uint32_t id, uint32_t ids[DIM_MAX], const uint32_t **out)
 {
     uint32_t stream = x->info->id;
     *out = ids;
@@ -124,7 +63,7 @@ static bool row_ids(struct run *x, enum section section, uint32_t id, uint32_t m
     bool error = id == 1;
     if (section == SECTION_MARGINALS) {
         struct marginal_info m = snapshot_marginal(x->s, stream, id);
-        if (m.dim != marginal_dim) {
+        if (m.dim != x->marginal_dim) {
             return false;
         }
         if (m.dim != NO_DIM) {
@@ -142,298 +81,191 @@ static bool is_error(struct run *x, const uint32_t *ids)
     return snapshot_value(x->s, x->info->id, DIM_ERROR, ids[DIM_ERROR])->text.n == 4; /* "true" */
 }
 
-static enum lq_err pass(struct run *x, enum section section, unsigned what, uint32_t marginal_dim, const struct bound *filter, bool counts)
+/* A series seen for the first time: which group, or none. */
+static enum lq_err meet(struct run *x, struct source *c, uint32_t id)
 {
-    struct scan *c;
-    const struct fragment *f;
-    int64_t period;
-    uint32_t known = section == SECTION_CELLS ? snapshot_n_series(x->s, x->info->id) : section == SECTION_MARGINALS ? snapshot_marginals(x->s, x->info->id) : 2;
-    int32_t *group = lq_alloc((known + 1) * sizeof *group);
-    uint8_t *error = lq_alloc(known + 1);
     uint32_t ids[DIM_MAX];
     const uint32_t *row;
-    for (uint32_t i = 0; i < known; i++) {
-        group[i] = GROUP_NEW;
+    bool in = row_ids(x, c->section, id, ids, &row) && (x->filter == NULL || exec__passes(x->filter, row));
+    c->error[id] = in && is_error(x, row);
+    c->group[id] = in ? group_of(x, row) : GROUP_OUT;
+    exec__cells_reserve(x);
+    size_t cell = sizeof(struct cell_acc) + (x->need_measures != 0 ? sizeof(struct measure_acc) + sizeof(struct bins_acc) : 0);
+    if (x->n_groups > RESULT_SERIES_MAX || (long long)(x->c.cap * cell) > RESULT_BYTES_MAX) {
+        lq_error_set(x->e, LQ_ELIMIT, "the answer would have more than %d series", x->n_groups > RESULT_SERIES_MAX ? RESULT_SERIES_MAX : (int)x->n_groups - 1);
+        lq_error_hint(x->e, "ask for fewer fields after by, or filter before |");
+        return LQ_ELIMIT;
     }
-    enum lq_err err = scan_open(x->s, x->info->id, x->tier, section, x->from_s, x->to_s, what, &c, x->e);
-    while (err == LQ_OK && (err = scan_next(c, &f, &period, x->e)) == LQ_OK && f != NULL) {
-        for (uint32_t r = 0; r < f->rows && err == LQ_OK; r++) {
-            uint32_t id = f->id[r];
-            int64_t t = period + (int64_t)f->slot[r] * tiers[x->tier].step_s;
-            if (id >= known) {
-                err = lq_error_set(x->e, LQ_ECORRUPT, "the store is damaged: an unknown series; lq debug verify tells more");
-                break;
-            }
-            if (group[id] == GROUP_NEW) {
-                bool in = row_ids(x, section, id, marginal_dim, ids, &row) && (filter == NULL || exec__passes(filter, row));
-                error[id] = in && is_error(x, row);
-                group[id] = in ? group_of(x, row) : GROUP_OUT;
-                if ((uint64_t)x->n_groups * x->r->steps > RESULT_POINTS_MAX || x->n_groups > RESULT_SERIES_MAX) {
-                    err = lq_error_set(x->e, LQ_ELIMIT, "the answer would have %u series of %u steps; at most %d points", x->n_groups, x->r->steps,
-                                       RESULT_POINTS_MAX);
-                    lq_error_hint(x->e, "ask for fewer fields after by, a longer every, or a shorter range");
-                    break;
-                }
-            }
-            if (group[id] != GROUP_OUT && t >= x->from_s && t < x->to_s) {
-                add_row(x, f, r, (size_t)group[id] * x->r->steps + step_of(x, t), error[id] != 0, counts);
-            }
-        }
-    }
-    scan_close(&c);
-    free(group);
-    free(error);
-    return err;
+    return LQ_OK;
 }
 
-/* ---- tiers ---- */
-
-/* The coarsest tier that serves the step and, if that can be, the whole range. */
-static int choose_tier(const struct run *x, int64_t from_us, int64_t to_us, bool distinct, bool cell_quantile)
+static enum lq_err add_fragment(struct run *x, struct source *c)
 {
-    int64_t step = x->r->step_us, offset = x->r->step_us > 0 ? x->r->step_start_us[0] : 0;
-    int best = -1;
-    for (int t = TIERS - 1; t >= TIER_10S; t--) {
-        int64_t unit = tiers[t].step_s * US, have = x->info->tier_from_s[t];
-        bool fits = step == 0 ? (from_us <= x->info->first_us || from_us % unit == 0) && (to_us > x->info->last_us || to_us % unit == 0)
-                              : step % unit == 0 && offset % unit == 0 && (from_us <= x->info->first_us || from_us % unit == 0);
-        if ((distinct && t == TIER_10S) || (cell_quantile && t == TIER_1H) || have == INT64_MAX) {
+    const struct fragment *f = c->f;
+    const int64_t step_s = tiers[x->tier].step_s, shift_s = x->shift_us / US;
+    const bool plain = c->counts && x->need_measures == 0;
+    for (uint32_t r = 0; r < f->rows; r++) {
+        uint32_t id = f->id[r];
+        int64_t t = c->period + (int64_t)f->slot[r] * step_s;
+        if (id >= c->known) {
+            return lq_error_set(x->e, LQ_ECORRUPT, "the store is damaged: an unknown series; lq debug verify tells more");
+        }
+        if (c->group[id] == GROUP_NEW) {
+            enum lq_err err = meet(x, c, id);
+            if (err != LQ_OK) {
+                return err;
+            }
+        }
+        if (c->group[id] == GROUP_OUT || t < x->from_s || t >= x->to_s) {
             continue;
         }
-        bool covers = have * US <= (from_us > x->info->first_us ? from_us : x->info->first_us);
-        if (fits && covers) {
-            return t;
-        }
-        best = covers && best < 0 ? t : best;
-    }
-    return best;
-}
-
-static enum lq_err refuse(struct run *x, uint32_t at, const char *msg, const char *hint)
-{
-    query_error_at(x->q, x->e, at, 1, msg);
-    lq_error_hint(x->e, "%s", hint);
-    return LQ_EINVAL;
-}
-
-static uint32_t lone_dim(uint32_t dims)
-{
-    return dims == 0 ? NO_DIM : (uint32_t)__builtin_ctz(dims);
-}
-
-static enum lq_err read_data(struct run *x, const struct bound *filter)
-{
-    const struct query *q = x->q;
-    struct result *r = x->r;
-    uint32_t sketchable = x->info->schema->sketch_by, dims = x->filter_dims;
-    bool one = (dims & (dims - 1)) == 0, marginal = one && (dims & ~sketchable) == 0, totals = dims == 0;
-    uint32_t at = 0;
-    bool quantile = x->need_bins != 0, distinct = x->need_distinct != 0;
-    for (uint32_t i = 0; i < q->n_aggs; i++) {
-        at = q->aggs[i].func == AGG_DISTINCT ? q->aggs[i].at : at;
-    }
-    if (distinct && !marginal) {
-        return refuse(x, at, "distinct counts are kept for one dimension at a time",
-                      "use one of route, host, version or template in the filter and by (lq fields marks them with *), and error");
-    }
-    x->tier = choose_tier(x, r->from_us, r->to_us, distinct, quantile && !totals && !marginal);
-    if (x->tier < 0) {
-        if (quantile && !totals && !marginal && x->info->lines > 0) {
-            return refuse(x, q->aggs[0].at, "quantiles for these fields are kept for 35 days, at a resolution of a minute",
-                          "ask for a later --since, or by one of route, host, version or template");
-        }
-        return LQ_OK; /* nothing stored */
-    }
-    int64_t unit = tiers[x->tier].step_s;
-    if (r->step_us > 0 && r->step_us % (unit * US) != 0) {
-        lq_buf_printf(&r->notices, "steps of this range are kept at %s: every is coarser than asked\n", tiers[x->tier].name);
-    }
-    x->from_s = r->from_us <= x->info->first_us ? INT64_MIN / (4 * US) : r->from_us / US;
-    x->to_s = r->to_us > x->info->last_us ? INT64_MAX / (4 * US) : (r->to_us + US - 1) / US;
-    unsigned what = (x->need_measures != 0 ? (unsigned)FRAGMENT_SUMS : 0) | (quantile ? (unsigned)FRAGMENT_BINS : 0);
-    enum section section = totals ? SECTION_TOTALS : marginal && quantile && x->tier == TIER_1H ? SECTION_MARGINALS : SECTION_CELLS;
-    static const char *const names[] = {"cells", "totals", "marginals"};
-    struct scan_cost cost;
-    if (scan_cost(x->s, x->info->id, x->tier, section, x->from_s, x->to_s, &cost, NULL) == LQ_OK) {
-        lq_buf_printf(&r->plan, "stream %s: tier %s, %s: %llu periods, %llu fragments, %llu bytes%s\n", x->info->schema->name, tiers[x->tier].name,
-                      names[section], (unsigned long long)cost.periods, (unsigned long long)cost.fragments, (unsigned long long)cost.bytes,
-                      distinct ? "; distinct from marginals" : "");
-    }
-    enum lq_err err = pass(x, section, what, lone_dim(dims), filter, true);
-    if (err == LQ_OK && distinct) {
-        uint32_t measures = x->need_measures, bins = x->need_bins;
-        x->need_measures = x->need_bins = 0;
-        err = pass(x, SECTION_MARGINALS, FRAGMENT_DISTINCT, lone_dim(dims), filter, false);
-        x->need_measures = measures;
-        x->need_bins = bins;
-    }
-    return err;
-}
-
-/* ---- values ---- */
-
-static int by_bin(const void *a, const void *b)
-{
-    return ((const struct bin *)a)->bin < ((const struct bin *)b)->bin ? -1 : ((const struct bin *)a)->bin > ((const struct bin *)b)->bin;
-}
-
-static double quantile_at(struct run *x, uint32_t m, size_t at, double q)
-{
-    struct bins_acc *b = &x->bins[m][at];
-    const struct measure_acc *a = &x->measures[m][at];
-    size_t k = 0;
-    if (b->n == 0) {
-        return NAN;
-    }
-    qsort(b->bins, b->n, sizeof *b->bins, by_bin);
-    for (size_t i = 0; i < b->n; i++) {
-        if (k > 0 && b->bins[k - 1].bin == b->bins[i].bin) {
-            b->bins[k - 1].n += b->bins[i].n;
+        uint32_t g = (uint32_t)c->group[id], step = exec__step_of(x->r, (t + shift_s) * US);
+        size_t at = (size_t)g * x->c.width + step % x->c.width;
+        if (plain) {
+            x->c.cells[at].count += f->count[r];
+            x->c.cells[at].errors += c->error[id] != 0 ? f->count[r] : 0;
         } else {
-            b->bins[k++] = b->bins[i];
+            exec__cells_add(x, f, r, at, c->error[id] != 0, c->counts);
         }
+        x->c.touched[g] = 1;
     }
-    b->n = k;
-    return sketch_quantile(b->bins, k, q, a->min, a->max) / (double)x->info->schema->measures[m].scale;
+    return LQ_OK;
 }
 
-static double agg_value(struct run *x, uint32_t i, size_t at, double seconds)
+static enum lq_err open_source(struct run *x, enum section section, unsigned what, bool counts, struct source *c)
 {
-    const struct agg *a = &x->q->aggs[i];
-    const struct cell_acc *c = &x->cells[at];
-    uint32_t f = x->agg_field[i];
-    if (a->func == AGG_DISTINCT) {
-        uint32_t entries[DISTINCT_REGISTERS];
-        size_t n = 0;
-        for (uint32_t k = 0; x->distinct[f][at].registers != NULL && k < DISTINCT_REGISTERS; k++) {
-            if (x->distinct[f][at].registers[k] > 0) {
-                entries[n++] = k << 6 | x->distinct[f][at].registers[k];
+    uint32_t stream = x->info->id;
+    *c = (struct source){.section = section, .counts = counts};
+    c->known = section == SECTION_CELLS ? snapshot_n_series(x->s, stream) : section == SECTION_MARGINALS ? snapshot_marginals(x->s, stream) : 2;
+    c->group = lq_alloc((c->known + 1) * sizeof *c->group);
+    c->error = lq_alloc(c->known + 1);
+    for (uint32_t i = 0; i < c->known; i++) {
+        c->group[i] = GROUP_NEW;
+    }
+    enum lq_err err = scan_open(x->s, stream, x->tier, section, x->from_s, x->to_s, what, &c->scan, x->e);
+    return err == LQ_OK ? scan_next(c->scan, &c->f, &c->period, x->e) : err;
+}
+
+static void close_source(struct source *c)
+{
+    scan_close(&c->scan);
+    free(c->group);
+    free(c->error);
+}
+
+static enum lq_err over_deadline(struct run *x)
+{
+    if (x->o->deadline_us == 0 || clock_monotonic_us() < x->o->deadline_us) {
+        return LQ_OK;
+    }
+    lq_error_set(x->e, LQ_ELIMIT, "the query takes longer than its time limit");
+    lq_error_hint(x->e, "use a shorter range (--since), a longer every, or a larger --timeout");
+    return LQ_ELIMIT;
+}
+
+/* All sources together, one period of the store after the other. */
+static enum lq_err run_pass(struct run *x)
+{
+    struct source c[2] = {{0}, {0}};
+    unsigned n = 0;
+    unsigned what = (x->need_measures != 0 ? (unsigned)FRAGMENT_SUMS : 0) | (x->need_bins != 0 ? (unsigned)FRAGMENT_BINS : 0);
+    enum lq_err err = open_source(x, x->section, what, true, &c[n++]);
+    if (err == LQ_OK && x->need_distinct != 0) {
+        err = open_source(x, SECTION_MARGINALS, FRAGMENT_DISTINCT, false, &c[n++]);
+    }
+    x->done = 0;
+    while (err == LQ_OK && (c[0].f != NULL || c[1].f != NULL)) {
+        int64_t period = c[0].f == NULL || (c[1].f != NULL && c[1].period < c[0].period) ? c[1].period : c[0].period;
+        err = exec__cells_finish(x, exec__step_of(x->r, period * US + x->shift_us));
+        for (unsigned i = 0; i < n && err == LQ_OK; i++) {
+            if (c[i].f != NULL && c[i].period == period) {
+                err = add_fragment(x, &c[i]);
+                err = err == LQ_OK ? scan_next(c[i].scan, &c[i].f, &c[i].period, x->e) : err;
             }
         }
-        return round(distinct_estimate(entries, n));
+        err = err == LQ_OK ? over_deadline(x) : err;
     }
-    if (a->func == AGG_COUNT || a->func == AGG_ERRORS || a->func == AGG_RATE) {
-        return a->func == AGG_COUNT ? (double)c->count : a->func == AGG_ERRORS ? (double)c->errors : (double)c->count / seconds;
+    if (err == LQ_OK) {
+        err = exec__cells_finish(x, x->r->steps);
     }
-    const struct measure_acc *m = &x->measures[f][at];
-    double scale = (double)x->info->schema->measures[f].scale;
-    if (m->n == 0) {
-        return a->func == AGG_SUM ? 0 : NAN;
-    }
-    switch (a->func) {
-    case AGG_SUM: return (double)m->sum / scale;
-    case AGG_AVG: return (double)m->sum / scale / (double)m->n;
-    case AGG_MIN: return (double)m->min / scale;
-    case AGG_MAX: return (double)m->max / scale;
-    default: return quantile_at(x, f, at, a->q);
-    }
+    close_source(&c[0]);
+    close_source(&c[1]);
+    return err;
 }
 
-static double column_value(struct run *x, const struct column_expr *c, size_t at, double seconds)
-{
-    if (c->op == COLUMN_NUMBER) {
-        return c->number;
-    }
-    if (c->op == COLUMN_AGG) {
-        return agg_value(x, c->agg, at, seconds);
-    }
-    double a = column_value(x, c->a, at, seconds), b = column_value(x, c->b, at, seconds);
-    switch (c->op) {
-    case COLUMN_ADD: return a + b;
-    case COLUMN_SUB: return a - b;
-    case COLUMN_MUL: return a * b;
-    default: return b == 0 ? NAN : a / b;
-    }
-}
+/* ---- one stream ---- */
 
-static void emit_series(struct run *x)
+static void resolve(struct run *x)
 {
-    struct result *r = x->r;
     const struct query *q = x->q;
-    for (uint32_t g = 0; g < x->n_groups; g++) {
-        struct result_series out = {.stream = lq_arena_strdup(&r->mem, lq_str_of(x->info->schema->name)), .rank = -INFINITY};
-        bool any = false;
-        for (uint32_t i = 0; i < q->n_by; i++) {
-            lq_str v = x->by[i] == FIELD_STREAM ? lq_str_of(x->info->schema->name) : snapshot_value(x->s, x->info->id, x->by[i], x->group_values[g][i])->text;
-            out.labels[i] = lq_arena_str(&r->mem, v);
+    for (uint32_t i = 0; i < q->n_by; i++) {
+        x->by[i] = exec__dim(x->info->schema, q->by[i]);
+        if (x->by[i] == NO_DIM) {
+            x->by[i] = FIELD_STREAM;
+        } else if (x->by[i] != DIM_ERROR) {
+            x->filter_dims |= 1U << x->by[i];
         }
-        out.values = lq_alloc((size_t)r->steps * r->n_columns * sizeof *out.values);
-        for (uint32_t s = 0; s < r->steps; s++) {
-            size_t at = (size_t)g * r->steps + s;
-            double seconds = (double)(r->step_us > 0 ? r->step_us : r->to_us - r->from_us) / US;
-            any = any || x->cells[at].count > 0;
-            for (uint32_t c = 0; c < r->n_columns; c++) {
-                double v = column_value(x, q->columns[c], at, seconds);
-                out.values[(size_t)s * r->n_columns + c] = v;
-                if (c == q->top_column && v > out.rank) {
-                    out.rank = v;
-                }
-            }
-        }
-        if (!any && q->n_by > 0) {
-            free(out.values);
-            continue;
-        }
-        lq_grow(&r->series, &r->cap_series, r->n_series + 1, sizeof *r->series);
-        r->series[r->n_series++] = out;
     }
+    for (uint32_t i = 0; i < q->n_aggs; i++) {
+        uint32_t f = x->agg_field[i] = exec__agg_field(x->info->schema, &q->aggs[i]);
+        if (q->aggs[i].func == AGG_DISTINCT) {
+            x->need_distinct |= 1U << f;
+        } else if (q->aggs[i].field.n > 0) {
+            x->need_measures |= 1U << f;
+            x->need_bins |= q->aggs[i].func == AGG_QUANTILE || q->aggs[i].func == AGG_OVER ? 1U << f : 0;
+        }
+    }
+}
+
+static enum lq_err one_pass(struct run *x)
+{
+    enum lq_err err = exec__choose(x);
+    if (err != LQ_OK || x->planning) {
+        return err;
+    }
+    int64_t period = x->tier >= 0 ? tier_period_s(x->tier) * US : US;
+    x->c.width = x->r->step_us == 0 ? 1 : (uint32_t)(period / x->r->step_us + 3);
+    if (x->q->n_by == 0) {
+        uint32_t none[QUERY_BY_MAX] = {0};
+        exec__group(x, none); /* one series, even when nothing matches */
+    }
+    exec__cells_reserve(x);
+    err = x->tier < 0 ? exec__cells_finish(x, x->r->steps) : run_pass(x);
+    exec__cells_fini(x);
+    memset(&x->c, 0, sizeof x->c);
+    return err;
 }
 
 static void run_fini(struct run *x)
 {
-    size_t n = (size_t)x->n_groups * x->r->steps;
-    for (uint32_t m = 0; m < MEASURE_MAX; m++) {
-        for (size_t i = 0; x->bins[m] != NULL && i < n; i++) {
-            free(x->bins[m][i].bins);
+    for (unsigned p = 0; p < PASSES_MAX; p++) {
+        for (uint32_t g = 0; x->rows[p] != NULL && g < x->n_groups; g++) {
+            free(x->rows[p][g].step);
+            free(x->rows[p][g].values);
         }
-        free(x->bins[m]);
-        free(x->measures[m]);
-    }
-    for (uint32_t k = 0; k < IDENTITY_MAX; k++) {
-        for (size_t i = 0; x->distinct[k] != NULL && i < n; i++) {
-            free(x->distinct[k][i].registers);
-        }
-        free(x->distinct[k]);
+        free(x->rows[p]);
     }
     lq_map_fini(&x->group_ids);
     free(x->group_values);
-    free(x->cells);
 }
 
-enum lq_err exec__run_stream(struct snapshot *s, const struct query *q, const struct stream_info *info, struct result *r, struct lq_error *e)
+enum lq_err exec__run_stream(struct snapshot *s, const struct query *q, const struct exec_options *o, const struct stream_info *info, bool plan_only,
+                             struct result *r, struct lq_error *e)
 {
-    struct run x = {.s = s, .q = q, .r = r, .info = info, .e = e};
+    struct run x = {.s = s, .q = q, .o = o, .r = r, .info = info, .planning = plan_only, .e = e};
     struct bound *filter = NULL;
     enum lq_err err = LQ_OK;
-    for (uint32_t i = 0; i < q->n_by; i++) {
-        x.by[i] = exec__dim(info->schema, q->by[i]);
-        if (x.by[i] == NO_DIM) {
-            x.by[i] = FIELD_STREAM;
-        } else if (x.by[i] != DIM_ERROR) {
-            x.filter_dims |= 1U << x.by[i];
-        }
-    }
-    for (uint32_t i = 0; i < q->n_aggs; i++) {
-        uint32_t f = x.agg_field[i] = exec__agg_field(info->schema, &q->aggs[i]);
-        if (q->aggs[i].func == AGG_DISTINCT) {
-            x.need_distinct |= 1U << f;
-        } else if (q->aggs[i].field.n > 0) {
-            x.need_measures |= 1U << f;
-            x.need_bins |= q->aggs[i].func == AGG_QUANTILE ? 1U << f : 0;
-        }
-    }
+    resolve(&x);
     if (q->filter != NULL) {
         err = exec__bind(&x, q->filter, &filter);
+        x.filter = filter;
     }
-    if (err == LQ_OK && q->n_by == 0) {
-        uint32_t none[DIM_MAX] = {0};
-        group_of(&x, none); /* one series, even when nothing matches */
+    for (x.pass = 0; x.pass < (q->compare_us > 0 ? 2U : 1U) && err == LQ_OK; x.pass++) {
+        x.shift_us = x.pass * q->compare_us;
+        err = one_pass(&x);
     }
-    if (err == LQ_OK) {
-        err = read_data(&x, filter);
-    }
-    if (err == LQ_OK) {
-        emit_series(&x);
+    if (err == LQ_OK && !x.planning) {
+        exec__emit(&x);
     }
     run_fini(&x);
     return err;

@@ -75,7 +75,7 @@ static enum lq_err add_changes(const struct ask *a, lq_str text, int64_t from_us
     for (uint32_t i = 0; i < r->n_series; i++) {
         for (uint32_t c = 0; c < r->n_columns; c++) {
             for (uint32_t k = 0; k < r->steps; k++) {
-                y[k] = r->series[i].values[(size_t)k * r->n_columns + c];
+                y[k] = result_row(r, &r->series[i], k)[c];
             }
             size_t n = changepoints(y, r->steps, at);
             for (size_t k = 0; k < n; k++) {

@@ -65,7 +65,7 @@ static enum lq_err api_query(void *ctx, const struct http_request *r, struct htt
         err = ask_run(a, r, &q, &x, e);
     }
     if (err == LQ_OK) {
-        struct out_options oo = {q.tz, number_param(r, "width", 0, 1000)};
+        struct out_options oo = {.tz = q.tz, .width = number_param(r, "width", 0, 1000)};
         o->type = type_of(format);
         out->print(&x.r, &oo, o->out);
         asked_fini(&x);

@@ -162,7 +162,7 @@ void ask_series_name(const struct result *r, const struct result_series *s, uint
         lq_buf_printf(out, "%s%.*s", i > 0 ? ", " : "", (int)v.n, v.p);
     }
     if (r->n_columns > 1 || r->n_by == 0) {
-        lq_str c = r->q->column_names[column];
+        lq_str c = r->column_names[column];
         lq_buf_printf(out, "%s%.*s", out->n > 0 ? ": " : "", (int)c.n, c.p);
     }
 }

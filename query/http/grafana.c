@@ -65,7 +65,7 @@ static void print_timeserie(const struct result *r, bool *first, FILE *f)
             fputs(",\"datapoints\":[", f);
             for (uint32_t k = 0; k < r->steps; k++) {
                 fputs(k > 0 ? ",[" : "[", f);
-                json_number(f, r->series[i].values[(size_t)k * r->n_columns + c]);
+                json_number(f, result_row(r, &r->series[i], k)[c]);
                 fputc(',', f);
                 print_ms(f, r->step_start_us[k]);
                 fputc(']', f);
@@ -94,7 +94,7 @@ static void print_rows(const struct result *r, FILE *f)
             }
             for (uint32_t c = 0; c < r->n_columns; c++) {
                 fputc(',', f);
-                json_number(f, r->series[i].values[(size_t)k * r->n_columns + c]);
+                json_number(f, result_row(r, &r->series[i], k)[c]);
             }
             fputc(']', f);
         }
@@ -122,7 +122,7 @@ static void print_table(const struct result *r, bool *first, FILE *f)
         print_column(f, &head, r->q->by[b], "string");
     }
     for (uint32_t c = 0; c < r->n_columns; c++) {
-        print_column(f, &head, r->q->column_names[c], "number");
+        print_column(f, &head, r->column_names[c], "number");
     }
     fputs("],\"rows\":[", f);
     print_rows(r, f);
@@ -391,7 +391,7 @@ static void print_flat(const struct result *r, FILE *f)
         const struct result_series *s = &r->series[i];
         for (uint32_t k = 0; k < r->steps; k++) {
             for (uint32_t c = 0; c < r->n_columns; c++) {
-                double v = s->values[(size_t)k * r->n_columns + c];
+                double v = result_row(r, s, k)[c];
                 if (isnan(v) && r->n_by > 0) {
                     continue; /* a long table leaves out what is not there */
                 }
