@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <gnu/libc-version.h>
 #include <malloc.h>
 #include <stdlib.h>
 
@@ -16,43 +17,20 @@ const struct command commands[] = {
      READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL | FLAG_TARGET | FLAG_ONSET | FLAG_LOOKBACK | FLAG_TOP | FLAG_EXPLAIN | FLAGS_LOADING, cmd_why},
     {"load", "load FILE… | - [flags]", "Load log files (.gz and .zst too) into the store; the same content counts once.",
      FLAG_DATA | FLAGS_LOADING | FLAG_ID | FLAG_NO_SYNC, cmd_load},
-    {"query", "query 'QUERY' [flags]   (or just: lq 'QUERY')", "Ask the store: lq 'status >= 500 | count by route every 5m | top 5'",
-     READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL, cmd_query},
-    {"plan", "plan 'QUERY' [flags]", "What a query would read.", READ_FLAGS | FLAG_SINCE | FLAG_UNTIL, cmd_plan},
+    {"query", "query 'QUERY' [FILE… | -] [flags]   (or just: lq 'QUERY')", "Ask the store, or files alone: lq 'status >= 500 | count by route every 5m | top 5'",
+     READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL | FLAG_TIMEOUT | FLAGS_LOADING, cmd_query},
+    {"plan", "plan 'QUERY' [FILE… | -] [flags]", "What a query would read, and why.", READ_FLAGS | FLAG_SINCE | FLAG_UNTIL | FLAGS_LOADING, cmd_plan},
     {"streams", "streams", "The streams of the store.", READ_FLAGS, cmd_streams},
     {"fields", "fields", "The fields of each stream; * marks those that distinct counts are kept by.", READ_FLAGS, cmd_fields},
-    {"values", "values FIELD", "The values of a dimension, with count, first and last time seen.", READ_FLAGS, cmd_values},
+    {"values", "values FIELD [REGEX]", "The values of a dimension, with count, first and last time seen.", READ_FLAGS, cmd_values},
+    {"templates", "templates [REGEX] [--compare DURATION]", "The kinds of messages; with --compare what is new, gone, more, fewer.", READ_FLAGS | FLAG_COMPARE, cmd_templates},
     {"format", "format list | show NAME | try FILE | detect FILE…", "The known log formats; what a line becomes, or where it stops matching.",
      FLAG_FORMAT_NAME | FLAG_FORMATS | FLAG_TZ, cmd_format},
     {"web", "web", "Serve the store over HTTP on this machine: the page, Grafana's data sources, the API.", READ_FLAGS | FLAG_LISTEN | FLAG_TOKENS, cmd_web},
     {"debug", "debug digest | verify | stats | dump | changepoints FILE", "Look inside the store; change points of any series.", READ_FLAGS, cmd_debug},
+    {"completion", "completion bash | zsh | fish", "Completion for a shell: source <(lq completion bash)", 0, cmd_completion},
     {NULL, NULL, NULL, 0, NULL},
 };
-
-static void help(FILE *f)
-{
-    fputs("lq: what changed before the errors started?\n\n", f);
-    for (const struct command *c = commands; c->name != NULL; c++) {
-        fprintf(f, "  lq %s\n      %s\n", c->usage, c->help);
-    }
-    fputs("\nlq COMMAND --help shows the flags of a command; lq help query the query language.\n", f);
-}
-
-static void help_query(FILE *f)
-{
-    fputs("A query: [FILTER |] COLUMNS [by FIELD, …] [every DURATION] [| top N [by COLUMN]] [| bottom N] [| limit N]\n\n"
-          "  filter    FIELD = != > >= < <= VALUE, FIELD ~ !~ \"REGEX\", FIELD in (A, B); and, or, not, ( )\n"
-          "  columns   functions and numbers with + - * /, separated by commas\n\nfunctions:\n", f);
-    for (const struct lang_function *x = lang_functions; x->name != NULL; x++) {
-        char left[32];
-        snprintf(left, sizeof left, "%s%s", x->name, x->takes_field ? "(FIELD)" : "");
-        fprintf(f, "  %-18s %s\n", left, x->help);
-    }
-    fputs("\nexamples:\n"
-          "  lq 'errors / count by host every 5m'\n"
-          "  lq 'status >= 500 and route ~ \"^/api\" | count by route, status every 5m | top 5'\n"
-          "  lq 'p50(request_time), p99(request_time), distinct(client) by route | top 10 by p99' --since 2d\n", f);
-}
 
 /* Several words, an operator or a function: a query. One word that is no command is more likely a mistyped command. */
 static bool looks_like_query(const char *s)
@@ -67,12 +45,13 @@ static bool looks_like_query(const char *s)
 
 static int unknown_command(const char *word)
 {
-    const char *names[16];
+    const char *names[40];
     size_t n = 0;
     struct lq_error e;
     for (const struct command *c = commands; c->name != NULL; c++) {
         names[n++] = c->name;
     }
+    names[n++] = "help";
     const char *near = lq_nearest(word, strlen(word), names, n);
     lq_error_set(&e, LQ_EINVAL, "unknown command \"%s\"", word);
     if (near != NULL) {
@@ -81,6 +60,22 @@ static int unknown_command(const char *word)
         lq_error_hint(&e, "lq --help lists the commands; a query is like lq 'errors by host every 5m'");
     }
     return cli_fail(&e);
+}
+
+static void version(void)
+{
+    printf("lq %s\nstore format %d, compiler %s, C library %s, %s, sanitizers %s\n", LQ_VERSION, STORE_FORMAT_VERSION, __VERSION__, gnu_get_libc_version(),
+#ifdef __OPTIMIZE__
+           "optimised",
+#else
+           "not optimised",
+#endif
+#ifdef __SANITIZE_ADDRESS__
+           "on"
+#else
+           "off"
+#endif
+    );
 }
 
 static int run(const struct command *cmd, struct cli *c, int argc, char **argv)
@@ -95,10 +90,10 @@ static int run(const struct command *cmd, struct cli *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    /* A flush frees and takes its large arrays again: giving the pages back each time costs a tenth of a load. */
-    mallopt(M_MMAP_THRESHOLD, 64 << 20);
-    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20); /* a scan frees and takes memory for each period: to give pages back between costs a third of a short query */
+    mallopt(M_TOP_PAD, 1 << 20);
     struct cli *c = lq_alloc(sizeof *c);
+    c->argv = argv;
     const struct command *cmd = commands;
     int status = EXIT_USAGE, at = 1;
     while (at + 1 < argc && strcmp(argv[at], "--data") == 0) { /* lq --data DIR COMMAND */
@@ -110,17 +105,13 @@ int main(int argc, char **argv)
         cmd++;
     }
     if (word == NULL) {
-        help(stderr);
+        help_commands(stderr);
     } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
-        bool query = at + 1 < argc && strcmp(argv[at + 1], "query") == 0;
-        if (query) {
-            help_query(stdout);
-        } else {
-            help(stdout);
-        }
-        status = EXIT_DONE;
+        status = help_topic(at + 1 < argc ? argv[at + 1] : NULL);
+    } else if (strcmp(word, "__complete") == 0) {
+        status = complete_words(argc - at - 1, argv + at + 1);
     } else if (strcmp(word, "--version") == 0) {
-        printf("lq %s (store format %d, %s)\n", LQ_VERSION, STORE_FORMAT_VERSION, __VERSION__);
+        version();
         status = EXIT_DONE;
     } else if (cmd->name != NULL) {
         status = run(cmd, c, argc - at - 1, argv + at + 1);

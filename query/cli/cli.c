@@ -9,14 +9,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-struct flag {
-    const char *name, *value, *help; /* value NULL: a switch */
-    unsigned id;
-};
-
-static const struct flag flags[] = {
+const struct flag cli_flags[] = {
     {"--data", "DIR", "the store (else $LQ_DATA, $XDG_STATE_HOME/lq, ~/.local/state/lq)", FLAG_DATA},
-    {"--format", "NAME", "output: table, csv, json, ndjson (why: text, json)", FLAG_FORMAT},
+    {"--format", "NAME", "output: table, chart, csv, json, ndjson (why: text, json)", FLAG_FORMAT},
     {"--since", "TIME", "from: 2026-03-02, \"2026-03-02 14:00\", now-2h, 2h (= that long ago), epoch seconds", FLAG_SINCE},
     {"--until", "TIME", "to, exclusive", FLAG_UNTIL},
     {"--tz", "ZONE", "zone of times shown, and of stamps that carry none: Europe/Berlin, UTC, local, +02:00", FLAG_TZ},
@@ -35,6 +30,9 @@ static const struct flag flags[] = {
     {"--listen", "ADDRESS:PORT", "where to serve (default 127.0.0.1:8088; port 0: any free one)", FLAG_LISTEN},
     {"--tokens", "FILE", "who may ask: lines of TOKEN SCOPE[,SCOPE]; needed to serve other machines", FLAG_TOKENS},
     {"--explain", NULL, "show the terms of each score", FLAG_EXPLAIN},
+    {"--compare", "DURATION", "the last DURATION against the one before: what is new, gone, more, fewer", FLAG_COMPARE},
+    {"--timeout", "DURATION", "give up after that long", FLAG_TIMEOUT},
+    {NULL, NULL, NULL, 0},
 };
 
 int cli_fail(const struct lq_error *e)
@@ -49,11 +47,11 @@ void cli_help(const struct command *cmd, FILE *f)
     if (cmd->flags != 0) {
         fputs("\nflags:\n", f);
     }
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if ((cmd->flags & flags[i].id) != 0) {
+    for (size_t i = 0; cli_flags[i].name != NULL; i++) {
+        if ((cmd->flags & cli_flags[i].id) != 0) {
             char left[64];
-            snprintf(left, sizeof left, "%s %s", flags[i].name, flags[i].value != NULL ? flags[i].value : "");
-            fprintf(f, "  %-24s %s\n", left, flags[i].help);
+            snprintf(left, sizeof left, "%s %s", cli_flags[i].name, cli_flags[i].value != NULL ? cli_flags[i].value : "");
+            fprintf(f, "  %-24s %s\n", left, cli_flags[i].help);
         }
     }
 }
@@ -86,6 +84,8 @@ static enum lq_err set_flag(struct cli *c, const struct flag *f, const char *val
     case FLAG_LOOKBACK: c->lookback = value; break;
     case FLAG_LISTEN: c->listen = value; break;
     case FLAG_TOKENS: c->token_file = value; break;
+    case FLAG_COMPARE: c->compare = value; break;
+    case FLAG_TIMEOUT: c->timeout = value; break;
     case FLAG_EXPLAIN: c->explain = true; break;
     case FLAG_NO_SYNC: c->no_sync = true; break;
     case FLAG_TOP: return set_number(f->name, value, 100, &c->top, e);
@@ -100,9 +100,9 @@ static enum lq_err unknown_flag(const struct command *cmd, const char *arg, size
 {
     const char *names[32];
     size_t k = 0;
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if ((cmd->flags & flags[i].id) != 0) {
-            names[k++] = flags[i].name;
+    for (size_t i = 0; cli_flags[i].name != NULL; i++) {
+        if ((cmd->flags & cli_flags[i].id) != 0) {
+            names[k++] = cli_flags[i].name;
         }
     }
     const char *near = lq_nearest(arg, n, names, k);
@@ -117,12 +117,20 @@ static enum lq_err unknown_flag(const struct command *cmd, const char *arg, size
 
 static const struct flag *find_flag(const struct command *cmd, const char *arg, size_t n)
 {
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if ((cmd->flags & flags[i].id) != 0 && strlen(flags[i].name) == n && memcmp(flags[i].name, arg, n) == 0) {
-            return &flags[i];
+    for (size_t i = 0; cli_flags[i].name != NULL; i++) {
+        if ((cmd->flags & cli_flags[i].id) != 0 && strlen(cli_flags[i].name) == n && memcmp(cli_flags[i].name, arg, n) == 0) {
+            return &cli_flags[i];
         }
     }
     return NULL;
+}
+
+void cli_default_data(struct cli *c)
+{
+    if (c->data == NULL) {
+        store_default_dir(c->data_buf, sizeof c->data_buf);
+        c->data = c->data_buf;
+    }
 }
 
 static enum lq_err parse_args(struct cli *c, const struct command *cmd, int argc, char **argv, bool *help, struct lq_error *e)
@@ -184,10 +192,7 @@ int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
     if (err != LQ_OK) {
         return cli_fail(&e);
     }
-    if (c->data == NULL) {
-        store_default_dir(c->data_buf, sizeof c->data_buf);
-        c->data = c->data_buf;
-    }
+    cli_default_data(c);
     const char *no_color = getenv("NO_COLOR");
     c->color = isatty(STDOUT_FILENO) != 0 && !(no_color != NULL && no_color[0] != '\0');
     if (isatty(STDOUT_FILENO) != 0) {

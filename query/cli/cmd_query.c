@@ -1,9 +1,10 @@
 /*
- * cmd_query.c - lq 'QUERY', lq plan, lq streams, lq fields, lq values
+ * cmd_query.c - lq 'QUERY' [FILE…], lq plan 'QUERY'
  *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "query/cli/cli.h"
 #include "query/out/out.h"
@@ -14,8 +15,8 @@ static int64_t newest(struct snapshot *s)
 {
     int64_t now = INT64_MIN;
     for (uint32_t i = 0; i < snapshot_streams(s); i++) {
-        int64_t hw = snapshot_stream(s, i)->high_water_us;
-        now = hw > now ? hw : now;
+        const struct stream_info *x = snapshot_stream(s, i);
+        now = x->lines > 0 && x->high_water_us > now ? x->high_water_us : now;
     }
     return now == INT64_MIN ? clock_now_us() : now + 1;
 }
@@ -24,73 +25,170 @@ static int64_t oldest(struct snapshot *s)
 {
     int64_t t = INT64_MAX;
     for (uint32_t i = 0; i < snapshot_streams(s); i++) {
-        int64_t first = snapshot_stream(s, i)->first_us;
-        t = first < t ? first : t;
+        const struct stream_info *x = snapshot_stream(s, i);
+        t = x->lines > 0 && x->first_us < t ? x->first_us : t;
     }
     return t;
 }
 
-static enum lq_err open_snapshot(struct cli *c, struct store **store, struct snapshot **snap, struct lq_error *e)
+/* --since and --until; without --since the last 24 h of a store, everything of files. */
+static enum lq_err range(struct cli *c, struct snapshot *snap, bool files, struct exec_options *o, struct lq_error *e)
 {
-    enum lq_err err = cli_open(c, false, store, e);
-    return err == LQ_OK ? snapshot_open(*store, snap, e) : err;
+    int64_t now = newest(snap);
+    enum lq_err err = cli_range(c, now, &o->from_us, &o->to_us, e);
+    if (err != LQ_OK || c->since != NULL || files) {
+        return err;
+    }
+    o->from_us = (o->to_us == INT64_MAX ? now : o->to_us) - DAY_US;
+    int64_t first = oldest(snap);
+    if (first < o->from_us && first != INT64_MAX) {
+        char from[32];
+        time_print_local(first, c->tz, from);
+        fprintf(stderr, "lq: the last 24 h%s; older data exist since %s (--since %.10s)\n", o->to_us == INT64_MAX ? "" : " before --until", from, from);
+    }
+    return LQ_OK;
+}
+
+/* What stands behind a query: the answer, and what it needs for a while. */
+struct asking {
+    struct query *q;
+    struct store *store;
+    struct snapshot *snap;
+    struct format_set *formats;
+    struct result r;
+    struct marker *markers;
+    size_t n_markers, cap_markers;
+    struct lq_arena mem;
+};
+
+static bool keep_marker(void *ctx, const struct marker *m)
+{
+    struct asking *a = ctx;
+    lq_grow(&a->markers, &a->cap_markers, a->n_markers + 1, sizeof *a->markers);
+    struct marker *k = &a->markers[a->n_markers++];
+    k->time_us = m->time_us;
+    k->kind = lq_arena_str(&a->mem, m->kind);
+    k->name = lq_arena_str(&a->mem, m->name);
+    k->host = lq_arena_str(&a->mem, m->host);
+    k->service = lq_arena_str(&a->mem, m->service);
+    k->text = lq_arena_str(&a->mem, m->text);
+    return true;
+}
+
+static enum lq_err ask(struct cli *c, struct asking *a, bool plan, bool chart, int *status, struct lq_error *e)
+{
+    struct exec_options o = {.tz = c->tz};
+    bool files = c->n_args > 1;
+    int64_t limit = 0;
+    enum lq_err err = c->timeout != NULL ? duration_parse(lq_str_of(c->timeout), &limit, e) : LQ_OK;
+    if (err == LQ_OK) {
+        err = files ? cli_load_temporary(c, 1, &a->store, status, e) : cli_open(c, false, &a->store, e);
+    }
+    if (err == LQ_OK) {
+        err = snapshot_open(a->store, &a->snap, e);
+    }
+    if (err == LQ_OK) {
+        err = range(c, a->snap, files, &o, e);
+    }
+    if (err == LQ_OK && a->q->lines > 0 && a->q->filter != NULL) {
+        err = cli_formats(c, &a->formats, e);
+        o.formats = a->formats;
+    }
+    if (err != LQ_OK) {
+        return err;
+    }
+    if (chart && a->q->every_us == 0 && (a->q->n_by == 0 || a->q->distribution)) {
+        a->q->every_auto = true;
+        o.auto_steps = c->width > 40 ? c->width - 10 : 70;
+    }
+    o.deadline_us = limit > 0 ? clock_monotonic_us() + limit : 0;
+    err = plan ? exec_plan(a->snap, a->q, &o, &a->r, e) : exec_query(a->snap, a->q, &o, &a->r, e);
+    if (err == LQ_OK && chart) {
+        err = snapshot_markers(a->snap, a->r.from_us, a->r.to_us, keep_marker, a, e);
+    }
+    return err;
+}
+
+static void print(struct cli *c, const struct asking *a, const struct out_format *format)
+{
+    struct out_options oo = {.tz = c->tz, .width = c->width, .color = c->color, .markers = a->markers, .n_markers = a->n_markers};
+    const char *p = a->r.notices.p, *end = p + a->r.notices.n;
+    while (p != NULL && p < end) { /* before the answer: a pager would cover what comes behind it */
+        const char *nl = memchr(p, '\n', (size_t)(end - p));
+        fprintf(stderr, "lq: %.*s\n", (int)(nl - p), p);
+        p = nl + 1;
+    }
+    FILE *f = cli_pager_open(c);
+    format->print(&a->r, &oo, f);
+    cli_pager_close(f);
+}
+
+/* lq count by status: the shell has made several arguments of one query. */
+static bool unquoted(const struct cli *c, struct lq_error *e)
+{
+    struct lq_buf text = {0};
+    struct query *q = NULL;
+    struct lq_error ignored;
+    bool file = false;
+    for (size_t i = 0; i < c->n_args; i++) {
+        file = file || (i > 0 && (strcmp(c->args[i], "-") == 0 || access(c->args[i], F_OK) == 0));
+        lq_buf_printf(&text, "%s%s", i > 0 ? " " : "", c->args[i]);
+    }
+    bool is = c->n_args > 1 && !file && query_parse((lq_str){text.p, text.n}, &q, &ignored) == LQ_OK;
+    if (is) {
+        lq_error_set(e, LQ_EINVAL, "a query is one argument: put it in quotes");
+        lq_error_hint(e, "lq '%.*s'", (int)(text.n < 200 ? text.n : 200), text.p);
+    }
+    query_free(&q);
+    lq_buf_fini(&text);
+    return is;
 }
 
 static int run_query(struct cli *c, bool plan)
 {
     struct lq_error e = {0};
-    struct query *q = NULL;
-    struct store *store = NULL;
-    struct snapshot *snap = NULL;
-    struct result r = {0};
+    struct asking a = {0};
     const struct out_format *format = NULL;
-    struct exec_options o = {.tz = c->tz};
     int status = EXIT_DONE;
-    if (c->n_args != 1) {
-        lq_error_set(&e, LQ_EINVAL, c->n_args == 0 ? "a query is missing" : "one query, in quotes, is needed");
+    if (c->n_args == 0) {
+        lq_error_set(&e, LQ_EINVAL, "a query is missing");
         lq_error_hint(&e, "for example: lq 'errors / count by host every 5m'");
         return cli_fail(&e);
     }
-    enum lq_err err = query_parse(lq_str_of(c->args[0]), &q, &e);
+    if (unquoted(c, &e)) {
+        return cli_fail(&e);
+    }
+    enum lq_err err = query_parse(lq_str_of(c->args[0]), &a.q, &e);
     if (err == LQ_OK) {
         err = out_format_find(c->format != NULL ? c->format : "table", &format, &e);
     }
     if (err == LQ_OK) {
-        err = open_snapshot(c, &store, &snap, &e);
+        err = ask(c, &a, plan, strcmp(format->name, "chart") == 0, &status, &e);
     }
-    if (err == LQ_OK) {
-        int64_t now = newest(snap);
-        err = cli_range(c, now, &o.from_us, &o.to_us, &e);
-        if (err == LQ_OK && c->since == NULL) {
-            o.from_us = (o.to_us == INT64_MAX ? now : o.to_us) - DAY_US;
-            if (oldest(snap) < o.from_us) {
-                char from[32];
-                time_print_local(oldest(snap), c->tz, from);
-                fprintf(stderr, "lq: the last 24 h of the data; older ones exist since %s: --since %.10s\n", from, from);
-            }
-        }
-    }
-    if (err == LQ_OK) {
-        err = exec_query(snap, q, &o, &r, &e);
-    }
-    snapshot_close(&snap); /* a slow reader of the output must not pin pages */
-    store_close(&store);
+    snapshot_close(&a.snap); /* a slow reader of the output must not pin pages */
+    store_close(&a.store);
+    format_set_free(&a.formats);
     if (err != LQ_OK) {
         status = cli_fail(&e);
     } else if (plan) {
-        fwrite(r.plan.p, 1, r.plan.n, stdout);
-        printf("%u series of %u steps\n", r.n_series, r.steps);
-    } else {
-        struct out_options oo = {c->tz, c->width};
-        format->print(&r, &oo, stdout);
-        if (r.notices.n > 0) {
-            fprintf(stderr, "lq: %.*s", (int)r.notices.n, r.notices.p);
+        fwrite(a.r.plan.p, 1, a.r.plan.n, stdout);
+        printf("steps: %u", a.r.steps);
+        if (a.r.step_us > 0) {
+            char step[32], from[32];
+            duration_print(a.r.step_us, step, sizeof step);
+            time_print_local(a.r.step_start_us[0], c->tz, from);
+            printf(" of %s from %s", step, from);
         }
+        printf("\n%.*s", (int)a.r.notices.n, a.r.notices.n > 0 ? a.r.notices.p : "");
+    } else {
+        print(c, &a, format);
     }
     if (err == LQ_OK) {
-        result_fini(&r);
+        result_fini(&a.r);
     }
-    query_free(&q);
+    query_free(&a.q);
+    free(a.markers);
+    lq_arena_fini(&a.mem);
     return fflush(stdout) != 0 ? EXIT_FAILED : status;
 }
 
@@ -102,134 +200,4 @@ int cmd_query(struct cli *c)
 int cmd_plan(struct cli *c)
 {
     return run_query(c, true);
-}
-
-static int with_snapshot(struct cli *c, enum lq_err (*fn)(struct cli *, struct snapshot *, struct lq_error *))
-{
-    struct lq_error e = {0};
-    struct store *store = NULL;
-    struct snapshot *snap = NULL;
-    enum lq_err err = open_snapshot(c, &store, &snap, &e);
-    if (err == LQ_OK) {
-        err = fn(c, snap, &e);
-    }
-    snapshot_close(&snap);
-    store_close(&store);
-    return err == LQ_OK ? EXIT_DONE : cli_fail(&e);
-}
-
-static enum lq_err print_streams(struct cli *c, struct snapshot *s, struct lq_error *e)
-{
-    (void)e;
-    printf("%-20s %-9s %12s %10s  %-19s  %-19s\n", "stream", "records", "lines", "errors", "first", "last");
-    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
-        const struct stream_info *x = snapshot_stream(s, i);
-        char first[32] = "-", last[32] = "-";
-        if (x->lines > 0) {
-            time_print_local(x->first_us, c->tz, first);
-            time_print_local(x->last_us, c->tz, last);
-        }
-        printf("%-20s %-9s %12llu %10llu  %-19s  %-19s\n", x->schema->name, x->schema->kind == STREAM_REQUESTS ? "requests" : "events",
-               (unsigned long long)x->lines, (unsigned long long)x->errors, first, last);
-    }
-    return LQ_OK;
-}
-
-static enum lq_err print_fields(struct cli *c, struct snapshot *s, struct lq_error *e)
-{
-    (void)c;
-    (void)e;
-    printf("%-20s %-14s %-10s %s\n", "stream", "field", "role", "values");
-    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
-        const struct stream_schema *x = snapshot_stream(s, i)->schema;
-        for (uint32_t d = 0; d < x->n_dims; d++) {
-            uint32_t n = snapshot_values(s, i, d);
-            if (n > 2) {
-                printf("%-20s %-14s %-10s %u\n", x->name, x->dims[d], (x->sketch_by >> d & 1) != 0 ? "dimension*" : "dimension", n - 2);
-            }
-        }
-        for (uint32_t m = 0; m < x->n_measures; m++) {
-            printf("%-20s %-14s %-10s %s\n", x->name, x->measures[m].name, "measure", x->measures[m].unit);
-        }
-        for (uint32_t k = 0; k < x->n_identities; k++) {
-            printf("%-20s %-14s %-10s\n", x->name, x->identities[k], "identity");
-        }
-    }
-    return LQ_OK;
-}
-
-struct ranked {
-    uint32_t id;
-    uint64_t count;
-};
-
-static int by_count(const void *a, const void *b)
-{
-    const struct ranked *x = a, *y = b;
-    return x->count != y->count ? (x->count > y->count ? -1 : 1) : x->id < y->id ? -1 : x->id > y->id;
-}
-
-static enum lq_err print_values(struct cli *c, struct snapshot *s, struct lq_error *e)
-{
-    bool any = false;
-    const char *names[DIM_MAX * 4];
-    size_t n_names = 0;
-    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
-        const struct stream_schema *x = snapshot_stream(s, i)->schema;
-        for (uint32_t d = 0; d < x->n_dims; d++) {
-            if (n_names < sizeof names / sizeof names[0]) {
-                names[n_names++] = x->dims[d];
-            }
-            if (strcmp(x->dims[d], c->args[0]) != 0) {
-                continue;
-            }
-            uint32_t n = snapshot_values(s, i, d), k = 0;
-            struct ranked *r = lq_alloc(n * sizeof *r);
-            for (uint32_t v = 1; v < n; v++) {
-                r[k++] = (struct ranked){v, snapshot_value(s, i, d, v)->count};
-            }
-            qsort(r, k, sizeof *r, by_count);
-            for (uint32_t v = 0; v < k && r[v].count > 0; v++) {
-                const struct value_info *info = snapshot_value(s, i, d, r[v].id);
-                char first[32], last[32];
-                time_print_local(info->first_us, c->tz, first);
-                time_print_local(info->last_us, c->tz, last);
-                if (!any) {
-                    printf("%12s  %-19s  %-19s  %s\n", "count", "first seen", "last seen", c->args[0]);
-                }
-                any = true;
-                printf("%12llu  %-19s  %-19s  %.*s\n", (unsigned long long)info->count, first, last, (int)info->text.n, info->text.p);
-            }
-            free(r);
-        }
-    }
-    if (!any) {
-        const char *near = lq_nearest(c->args[0], strlen(c->args[0]), names, n_names);
-        lq_error_set(e, LQ_EINVAL, "no dimension %s, or it has no values", c->args[0]);
-        if (near != NULL && strcmp(near, c->args[0]) != 0) {
-            lq_error_hint(e, "did you mean %s?", near);
-        }
-    }
-    return any ? LQ_OK : LQ_EINVAL;
-}
-
-int cmd_streams(struct cli *c)
-{
-    return with_snapshot(c, print_streams);
-}
-
-int cmd_fields(struct cli *c)
-{
-    return with_snapshot(c, print_fields);
-}
-
-int cmd_values(struct cli *c)
-{
-    if (c->n_args != 1) {
-        struct lq_error e;
-        lq_error_set(&e, LQ_EINVAL, "lq values needs one field");
-        lq_error_hint(&e, "lq fields lists them");
-        return cli_fail(&e);
-    }
-    return with_snapshot(c, print_values);
 }

@@ -3,38 +3,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <unistd.h>
-
-#include "ingest/load.h"
 #include "query/change/why.h"
 #include "query/cli/cli.h"
-
-/* 0, or an exit status: files that could not be read are said, and the others answered from. */
-static enum lq_err load(struct cli *c, struct format_set *formats, struct store **store, int *status, struct lq_error *e)
-{
-    struct store_options so = {.temporary = true};
-    struct load_report report = {0};
-    struct load_options lo = {.formats = formats, .format_name = c->format_name, .labels = &c->labels, .tz = c->tz, .threads = c->threads,
-                              .progress = isatty(STDERR_FILENO) != 0 ? stderr : NULL};
-    enum lq_err err = LQ_OK;
-    if (c->reference != NULL) {
-        err = time_arg_parse(lq_str_of(c->reference), clock_now_us(), c->tz, &lo.reference_us, e);
-    }
-    if (err == LQ_OK) {
-        err = store_open(NULL, &so, store, e);
-    }
-    if (err == LQ_OK) {
-        err = load_files(*store, c->args, c->n_args, &lo, &report, e);
-    }
-    for (size_t i = 0; i < report.n; i++) {
-        if (report.files[i].state == LOAD_FAILED) {
-            lq_error_print(stderr, "lq", &report.files[i].error);
-            *status = EXIT_FAILED;
-        }
-    }
-    load_report_fini(&report);
-    return err;
-}
 
 static enum lq_err why_options(struct cli *c, struct why_options *o, struct snapshot *snap, struct lq_error *e)
 {
@@ -57,7 +27,6 @@ static enum lq_err why_options(struct cli *c, struct why_options *o, struct snap
 int cmd_why(struct cli *c)
 {
     struct lq_error e = {0};
-    struct format_set *formats = NULL;
     struct store *store = NULL;
     struct snapshot *snap = NULL;
     struct why_options o;
@@ -71,10 +40,7 @@ int cmd_why(struct cli *c)
     }
     enum lq_err err = LQ_OK;
     if (c->n_args > 0) {
-        err = cli_formats(c, &formats, &e);
-        if (err == LQ_OK) {
-            err = load(c, formats, &store, &status, &e);
-        }
+        err = cli_load_temporary(c, 0, &store, &status, &e);
     } else {
         err = cli_open(c, false, &store, &e);
     }
@@ -89,7 +55,6 @@ int cmd_why(struct cli *c)
     }
     snapshot_close(&snap);
     store_close(&store);
-    format_set_free(&formats);
     if (err != LQ_OK) {
         return cli_fail(&e);
     }
