@@ -9,8 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "query/change/change_best.h"
 #include "query/change/changepoints.h"
-#include "query/change/stat.h"
 #include "query/exec_int.h"
 
 enum { CHANGE_STEPS_MIN = 8, SPIKE_STEPS_MAX = 3 };
@@ -37,7 +37,7 @@ static double mean(const double *y, size_t from, size_t to)
 static struct series_change describe(const double *y, const double *v, const double *w, size_t from, size_t at, size_t to)
 {
     struct change best;
-    struct series_change c = {.step = (uint32_t)at, .low = (uint32_t)at, .high = (uint32_t)at, .before = mean(y, from, at), .after = mean(y, at, to), .p = CHANGEPOINTS_P};
+    struct series_change c = {.step = (uint32_t)at, .low = (uint32_t)at, .high = (uint32_t)at, .before = mean(y, from, at), .after = mean(y, at, to), .p = NAN};
     if (change_best(v + from, w + from, to - from, &best)) {
         c.p = best.p;
         if (from + best.low <= at && at <= from + best.high) {

@@ -158,8 +158,11 @@ static void put_changes(struct table *t)
             any = true;
             lq_buf_printf(&t->b, "%s  %-13s ", time, change_type_name(c->type));
             out__fit(&t->b, (lq_str){name.p, name.n}, 40, false);
-            lq_buf_printf(&t->b, " %.*s %s -> %s (%.16s to %.16s; p %s%.1g)\n", (int)r->column_names[c->column].n, r->column_names[c->column].p, before, after, low, high,
-                          c->p <= 1e-6 ? "<= " : "", c->p);
+            lq_buf_printf(&t->b, " %.*s %s -> %s (%.16s to %.16s", (int)r->column_names[c->column].n, r->column_names[c->column].p, before, after, low, high);
+            if (c->p >= 0) { /* not a number where the segments are too short for a test of their own */
+                lq_buf_printf(&t->b, c->p <= 1e-6 ? "; p <= %.1g" : "; p %.1g", c->p);
+            }
+            lq_buf_str(&t->b, ")\n");
             lq_buf_fini(&name);
         }
     }
