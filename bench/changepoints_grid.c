@@ -42,7 +42,10 @@ int main(int argc, char **argv)
     for (size_t r = 0; r < sizeof resolutions / sizeof *resolutions; r++) {
         for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
             for (size_t s = 0; s < sizeof slopes / sizeof *slopes; s++) {
-                struct changepoints_setting setting = {resolutions[r], cuts[c], slopes[s]};
+                struct changepoints_setting setting = changepoints_default;
+                setting.resolution = resolutions[r];
+                setting.cut_price = cuts[c];
+                setting.slope_price = slopes[s];
                 size_t k = changepoints_with(y, n, &setting, at);
                 printf("%g %g %g:", setting.resolution, setting.cut_price, setting.slope_price);
                 for (size_t i = 0; i < k; i++) {

@@ -1,5 +1,5 @@
 /*
- * calibrate.c - does p mean what it says? usage: calibrate [RUNS [SEED]]
+ * calibrate.c - does p mean what it says? usage: calibrate [RUNS [SEED [LENGTH]]]
  *
  * Series that never change are tested RUNS times; a line of the table is (observed share of p <= x) / x. 1 is right,
  * below 1 careful, above 1 too sure.
@@ -19,6 +19,7 @@ int main(int argc, char **argv)
 {
     long runs = argc > 1 ? atol(argv[1]) : 100000;
     static const size_t lengths[] = {48, 168, 1008};
+    size_t only = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
     printf("observed / expected share of p; %ld runs each (fewer than 10 expected: in brackets)\n%-34s %5s", runs,
            "null series", "n");
     for (int k = 0; k < LEVELS; k++) {
@@ -27,6 +28,9 @@ int main(int argc, char **argv)
     puts("");
     for (size_t kind = 0; kind < null_kinds; kind++) {
         for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
+            if (only > 0 && lengths[l] != only) {
+                continue;
+            }
             struct random r = {(argc > 2 ? strtoull(argv[2], NULL, 10) : 1) + 1000003 * kind + 7919 * l};
             long hits[LEVELS] = {0};
             for (long i = 0; i < runs; i++) {

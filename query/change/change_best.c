@@ -221,13 +221,14 @@ bool change_best(const double *y, const double *w, size_t n, struct change *out)
         rss_at(all, &v.suffix[c.at], c.at, c.shape, &level, &slope);
         struct memory m = value_memory(&v, &c, level, slope);
         c.rho = m.rho;
+        c.inflation = inflation(&m);
         double ratio = log(all->yy / best);
-        c.stat = ratio * (double)v.used / inflation(&m);
+        c.stat = ratio * (double)v.used / c.inflation;
         c.p = averaged_p(ratio, &m, v.used);
         c.unexplained = best / all->yy;
         c.before = level + v.mean;
         c.after = c.before + slope * (c.shape == SHAPE_KINK ? (double)(n - 1 - c.at) : 1);
-        profile(&v, best, best / (double)(v.used - 3) * inflation(&m), &c);
+        profile(&v, best, best / (double)(v.used - 3) * c.inflation, &c);
         *out = c;
     }
     free(v.suffix);
@@ -305,14 +306,15 @@ static bool best_count_step(const double *s, const double *t, size_t n, bool sha
         c.after = clamp_share((all_s - ls_at) / (all_t - lt_at), share);
         struct memory m = count_memory(s, t, n, &c, share, &c.dispersion);
         c.rho = m.rho;
+        c.inflation = inflation(&m);
         double without = count_cost(all_s, all_t, share), lr = (without - best) / c.dispersion;
         double ratio = log1p((lr > 0 ? lr : 0) / (double)used);
-        c.stat = ratio * (double)used / inflation(&m);
+        c.stat = ratio * (double)used / c.inflation;
         c.p = averaged_p(ratio, &m, used);
         c.unexplained = 1 / (1 + (lr > 0 ? lr : 0) / (double)used);
         c.low = c.high = c.at;
         for (uint32_t k = 1; k < n; k++) {
-            if ((cost[k] - best) / (c.dispersion * inflation(&m)) <= PROFILE_STEP) {
+            if ((cost[k] - best) / (c.dispersion * c.inflation) <= PROFILE_STEP) {
                 c.low = k < c.low ? k : c.low;
                 c.high = k > c.high ? k : c.high;
             }

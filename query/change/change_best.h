@@ -35,7 +35,9 @@ struct change {
     uint32_t at, low, high; /* first index after the change; 95 % interval by profile likelihood */
     double before, after;   /* level (rate, share) before; level after a step, or value reached at the end of a kink */
     double stat, p;         /* LR at the estimate of rho */
-    double rho, dispersion; /* of the residuals; dispersion is 1 for values */
+    double rho;             /* lag-one correlation of the residuals */
+    double inflation;       /* their long-run variance over their variance */
+    double dispersion;      /* of counts and shares, at least 1; 1 for values */
     double unexplained;     /* share of the variance that is left */
 };
 

@@ -12,7 +12,7 @@
 #include "query/change/season.h"
 #include "query/change/segment_int.h"
 
-enum { BLOCKS_MAX = 1000, SEGMENTS_MAX = 26, LENGTH_MIN = 5, LOOK_AHEAD = 3 };
+enum { SEGMENTS_MAX = 26, LENGTH_MIN = 5, LOOK_AHEAD = 3 };
 
 struct picture { /* the series as it is cut: blocks of `width` points */
     double *y, *w;
@@ -34,9 +34,9 @@ static double range_of(const double *y, const double *w, size_t n)
     return hi > lo ? hi - lo : 0;
 }
 
-static void blocks(const double *y, const double *w, size_t n, struct picture *p)
+static void blocks(const double *y, const double *w, size_t n, size_t most, struct picture *p)
 {
-    p->width = (n + BLOCKS_MAX - 1) / BLOCKS_MAX;
+    p->width = (n + most - 1) / most;
     p->n = (n + p->width - 1) / p->width;
     p->y = lq_alloc((p->n + 1) * sizeof *p->y);
     p->w = lq_alloc((p->n + 1) * sizeof *p->w);
@@ -180,14 +180,14 @@ size_t changepoints_with(const double *y, size_t n, const struct changepoints_se
         w[i] = isfinite(y[i]) && fabs(y[i]) < 1e150 ? 1 : 0;
         v[i] = w[i] > 0 ? y[i] : 0;
     }
-    if (season_find(v, w, n, &season)) {
+    if (s->season && season_find(v, w, n, &season)) {
         season_remove(&season, v, n);
         season_fini(&season);
     }
     noise_outliers(v, w, n);
     double range = range_of(y, w, n); /* as it is seen, with its season */
     if (range > 0) {
-        blocks(v, w, n, &p);
+        blocks(v, w, n, s->blocks, &p);
         p.resolution = s->resolution * range * s->resolution * range;
         k = cut(&p, noise_spread(p.y, p.w, p.n), s, out);
         refine(v, w, n, p.width, out, k);

@@ -27,9 +27,11 @@ struct changepoints_setting {
     double resolution;  /* of the range */
     double cut_price;   /* times log(n): a level and its place */
     double slope_price; /* times log(n) */
+    size_t blocks;      /* at most, <= SEGMENT_EACH_MAX: time is 26 times its square */
+    bool season;        /* look for one and take it out */
 };
 /* The one that everybody gets. Its neighbours score alike (query/README.md), so it is not balanced on a needle. */
-static const struct changepoints_setting changepoints_default = {0.07, 2, 3};
+static const struct changepoints_setting changepoints_default = {0.07, 2, 3, 1000, true};
 
 /* Indices of the first observation of each new segment, ascending; out has room for n. NAN = missing. Returns how many.
  */

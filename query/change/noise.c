@@ -18,6 +18,36 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* The value that would stand at k if v were sorted; what is before k is not larger (Hoare's quickselect, median of
+ * three). */
+static double nth(double *v, size_t n, size_t k)
+{
+    size_t lo = 0, hi = n - 1;
+    while (lo < hi) {
+        double a = v[lo], b = v[lo + (hi - lo) / 2], c = v[hi];
+        double pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
+        size_t i = lo, j = hi;
+        for (;; i++, j--) {
+            for (; v[i] < pivot; i++) {
+            }
+            for (; v[j] > pivot; j--) {
+            }
+            if (i >= j) {
+                break;
+            }
+            double x = v[i];
+            v[i] = v[j];
+            v[j] = x;
+        }
+        if (k <= j) {
+            hi = j;
+        } else {
+            lo = j + 1;
+        }
+    }
+    return v[k];
+}
+
 double noise_median(double *v, size_t n)
 {
     if (n == 0) {
@@ -32,10 +62,13 @@ double noise_median(double *v, size_t n)
             }
             v[k] = x;
         }
-    } else {
-        qsort(v, n, sizeof *v, by_value);
+        return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
     }
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+    double upper = nth(v, n, n / 2), lower = v[0];
+    for (size_t i = 0; n % 2 == 0 && i < n / 2; i++) {
+        lower = v[i] > lower ? v[i] : lower;
+    }
+    return n % 2 ? upper : (lower + upper) / 2;
 }
 
 /* Median distance from the median; reorders v. */

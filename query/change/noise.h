@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-/* The median of n values (the lower middle and the upper one averaged); reorders v. 0 for n = 0. */
+/* The median of n values (the lower middle and the upper one averaged), in O(n); reorders v. 0 for n = 0. */
 double noise_median(double *v, size_t n);
 
 /* Spread of white noise around any slow movement, as a standard deviation: 1.4826 / sqrt(2) of the median absolute
