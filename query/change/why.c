@@ -9,6 +9,14 @@
 
 #include "query/change/why_int.h"
 
+enum {
+    NEAR_BEFORE_S = 6 * 3600,
+    NEAR_AFTER_S = 6 * 3600,
+    NEAR_RECOVERY_S = 1800,
+    FINE_LINES_MAX = 2000000,
+    FAR_STEPS = 1000
+};
+
 const char *why__printf(struct why_answer *a, const char *fmt, ...)
 {
     va_list ap, again;
@@ -22,9 +30,16 @@ const char *why__printf(struct why_answer *a, const char *fmt, ...)
     return p;
 }
 
-lq_str why__value(struct why *y, const struct grid_stream *st, uint32_t dim, uint32_t value)
+void why__notice(struct why_answer *a, const char *text)
 {
-    return snapshot_value(y->s, st->info->id, dim, value)->text;
+    if (a->n_notices < WHY_NOTICES_MAX) {
+        a->notices[a->n_notices++] = text;
+    }
+}
+
+lq_str why__value(struct why *y, uint32_t stream, uint32_t dim, uint32_t value)
+{
+    return snapshot_value(y->s, why__info(y, stream)->id, dim, value)->text;
 }
 
 void why_fini(struct why_answer *a)
@@ -33,99 +48,8 @@ void why_fini(struct why_answer *a)
     memset(a, 0, sizeof *a);
 }
 
-/* The stream of requests with most lines; else the one with most errors. */
-static const struct grid_stream *default_target(const struct grid *g, const char *name)
-{
-    const struct grid_stream *best = NULL;
-    for (uint32_t i = 0; i < g->n_streams; i++) {
-        const struct grid_stream *x = &g->streams[i];
-        if (name != NULL) {
-            if (strcmp(x->info->schema->name, name) == 0) {
-                return x;
-            }
-            continue;
-        }
-        if (strcmp(x->info->schema->name, "unparsed") == 0) {
-            continue;
-        }
-        bool requests = x->info->schema->kind == STREAM_REQUESTS, was = best != NULL && best->info->schema->kind == STREAM_REQUESTS;
-        uint64_t weight = requests ? x->info->lines : x->info->errors, had = best == NULL ? 0 : was ? best->info->lines : best->info->errors;
-        if (best == NULL || (requests && !was) || (requests == was && weight > had)) {
-            best = x;
-        }
-    }
-    return best;
-}
-
-/* "errors", "stream = NAME | errors", "stream = NAME". */
-static enum lq_err parse_target(const char *target, char name[NAME_BYTES_MAX], bool *named, struct lq_error *e)
-{
-    char tail[32] = "";
-    *named = false;
-    if (target == NULL || strcmp(target, "errors") == 0) {
-        return LQ_OK;
-    }
-    int n = sscanf(target, " stream = %63[A-Za-z0-9_.-] | %31s", name, tail);
-    if (n < 1 || (n == 2 && strcmp(tail, "errors") != 0)) {
-        lq_error_set(e, LQ_EINVAL, "the target \"%s\" is not understood", target);
-        lq_error_hint(e, "targets are errors, or: stream = NAME | errors");
-        return LQ_EINVAL;
-    }
-    *named = true;
-    return LQ_OK;
-}
-
-static void impact(struct why *y)
-{
-    struct why_answer *a = y->a;
-    const struct stream_info *info = y->target->info;
-    struct scan *c = NULL;
-    const struct fragment *f;
-    int64_t period, from = a->onset_us / 1000000, to = a->ongoing ? INT64_MAX / 8 : a->end_us / 1000000;
-    int tier = info->tier_from_s[TIER_1MIN] <= from ? TIER_1MIN : TIER_1H;
-    uint8_t *registers = lq_alloc(DISTINCT_REGISTERS);
-    if (scan_open(y->s, info->id, tier, SECTION_MARGINALS, from, to, FRAGMENT_DISTINCT, &c, NULL) == LQ_OK) {
-        while (scan_next(c, &f, &period, NULL) == LQ_OK && f != NULL) {
-            for (uint32_t r = 0; r < f->rows; r++) {
-                int64_t t = period + (int64_t)f->slot[r] * tiers[tier].step_s;
-                struct marginal_info m = snapshot_marginal(y->s, info->id, f->id[r]);
-                if (m.dim != UINT32_MAX || t < from - tiers[tier].step_s || t >= to) {
-                    continue;
-                }
-                a->requests += f->count[r];
-                a->errors += m.error ? f->count[r] : 0;
-                for (uint32_t k = f->n_identities > 0 && m.error ? f->d[0].at[r] : 0; f->n_identities > 0 && m.error && k < f->d[0].at[r + 1]; k++) {
-                    uint32_t reg = f->d[0].entries[k] >> 6;
-                    uint8_t rank = (uint8_t)(f->d[0].entries[k] & 63);
-                    registers[reg] = rank > registers[reg] ? rank : registers[reg];
-                }
-            }
-        }
-    }
-    scan_close(&c);
-    uint32_t entries[DISTINCT_REGISTERS];
-    size_t n = 0;
-    for (uint32_t i = 0; i < DISTINCT_REGISTERS; i++) {
-        if (registers[i] > 0) {
-            entries[n++] = i << 6 | registers[i];
-        }
-    }
-    a->identities = (uint64_t)llround(distinct_estimate(entries, n));
-    free(registers);
-}
-
-static void sparkline(struct why *y)
-{
-    for (uint32_t i = 0; i < WHY_SPARK; i++) {
-        double e = 0, n = 0;
-        for (uint32_t t = (uint32_t)((uint64_t)i * y->g.steps / WHY_SPARK); t < (uint64_t)(i + 1) * y->g.steps / WHY_SPARK; t++) {
-            e += (double)y->target->total.errors[t];
-            n += (double)y->target->total.count[t];
-        }
-        y->a->spark[i] = n > 0 ? e / n : -1;
-    }
-}
-
+/* What is read: everything stored, up to --until. The onset is looked for since --since; causes are looked for as far
+ * back as there are lines. */
 static enum lq_err range(struct snapshot *s, const struct why_options *o, struct why_answer *a, struct lq_error *e)
 {
     int64_t first = INT64_MAX, last = INT64_MIN;
@@ -141,63 +65,212 @@ static enum lq_err range(struct snapshot *s, const struct why_options *o, struct
         lq_error_hint(e, "lq why FILE…, or load logs first: lq load FILE…");
         return LQ_ENODATA;
     }
-    a->from_us = o->from_us > first ? o->from_us : first;
+    a->from_us = first;
     a->to_us = o->to_us <= last ? o->to_us : last + 1;
     a->now_us = last;
-    if (a->from_us >= a->to_us) {
-        return lq_error_set(e, LQ_EINVAL, "no lines between --since and --until");
+    if (a->from_us >= a->to_us || (o->from_us != INT64_MIN && o->from_us > last)) {
+        char lo[32], hi[32];
+        time_print_utc(first, lo);
+        time_print_utc(last, hi);
+        lq_error_set(e, LQ_EINVAL, "no lines between --since and --until");
+        lq_error_hint(e, "the lines reach from %s to %s", lo, hi);
+        return LQ_EINVAL;
+    }
+    if (o->onset_us != INT64_MIN && (o->onset_us < a->from_us || o->onset_us >= a->to_us)) {
+        char lo[32], hi[32];
+        time_print_utc(a->from_us, lo);
+        time_print_utc(a->to_us, hi);
+        lq_error_set(e, LQ_EINVAL, "--onset lies outside of the lines");
+        lq_error_hint(e, "they reach from %s to %s", lo, hi);
+        return LQ_EINVAL;
+    }
+    return LQ_OK;
+}
+
+static void sparkline(struct why *y)
+{
+    const struct target *t = &y->t;
+    for (uint32_t i = 0; i < WHY_SPARK; i++) {
+        double s = 0, w = 0;
+        uint32_t lo = (uint32_t)((uint64_t)i * t->n / WHY_SPARK), hi = (uint32_t)((uint64_t)(i + 1) * t->n / WHY_SPARK);
+        for (uint32_t k = lo; k < (hi > lo ? hi : lo + 1) && k < t->n; k++) {
+            s += t->kind == TARGET_VALUE ? t->num[k] * t->den[k] : t->num[k];
+            w += t->den[k];
+        }
+        y->a->spark[i] = w > 0 ? s / w * y->a->unit_scale : -1;
+    }
+}
+
+/* Days of few lines are read by minutes; weeks of many by hours. Lines are counted, not bytes: the same lines give the
+ * same answer however they came. */
+static struct grid_options far_options(struct why *y)
+{
+    const struct why_answer *a = y->a;
+    double lines = 0;
+    bool minutes = true;
+    struct grid_options o = {.from_s = a->from_us / US, .to_s = a->to_us / US + 1};
+    for (uint32_t i = 0; i < snapshot_streams(y->s); i++) {
+        const struct stream_info *x = snapshot_stream(y->s, i);
+        lines += (double)x->lines;
+        minutes = minutes && (x->lines == 0 || (x->tier_from_s[TIER_1MIN] != INT64_MAX &&
+                                                x->tier_from_s[TIER_1MIN] <=
+                                                    (x->first_us > a->from_us ? x->first_us : a->from_us) / US));
+    }
+    o.tier = minutes && lines <= FINE_LINES_MAX ? TIER_1MIN : TIER_1H;
+    if (o.tier == TIER_1MIN) {
+        o.step_s = 60;
+        static const int64_t nice[] = {60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 14400};
+        for (size_t k = 0; k < sizeof nice / sizeof nice[0] && (o.to_s - o.from_s) / o.step_s > FAR_STEPS; k++) {
+            o.step_s = nice[k];
+        }
+    }
+    return o;
+}
+
+static struct grid_options near_options(struct why *y)
+{
+    const struct incident *x = why__incident(y);
+    const struct why_answer *a = y->a;
+    int64_t end = x->ongoing ? a->to_us / US + 1 : x->end_us / US + NEAR_RECOVERY_S,
+            limit = x->time_us / US + NEAR_AFTER_S;
+    struct grid_options o = {.tier = TIER_1MIN, .step_s = 60, .windows = true};
+    o.from_s = x->low_us / US - NEAR_BEFORE_S;
+    o.from_s = o.from_s < a->from_us / US ? a->from_us / US : o.from_s;
+    o.to_s = end < limit ? end : limit;
+    o.to_s = o.to_s > a->to_us / US + 1 ? a->to_us / US + 1 : o.to_s;
+    o.to_s = o.to_s <= x->time_us / US ? x->time_us / US + 60 : o.to_s;
+    o.before_to_s = x->low_us / US;
+    o.after_from_s = x->time_us / US - x->time_us / US % 60;
+    o.after_to_s = x->ongoing ? o.to_s : x->end_us / US;
+    return o;
+}
+
+static bool minutes_at(const struct why *y, int64_t from_s)
+{
+    for (uint32_t i = 0; i < snapshot_streams(y->s); i++) {
+        const struct stream_info *x = snapshot_stream(y->s, i);
+        if (x->lines > 0 && x->last_us / US >= from_s &&
+            (x->tier_from_s[TIER_1MIN] == INT64_MAX ||
+             (x->tier_from_s[TIER_1MIN] > from_s && x->tier_from_s[TIER_1MIN] > x->first_us / US))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum lq_err read_grids(struct why *y, struct lq_error *e)
+{
+    struct grid_options far = far_options(y), near = near_options(y);
+    enum lq_err err = grid_read(y->s, &far, &y->far, e);
+    y->target_stream = NO_DIM;
+    for (uint32_t i = 0; i < y->far.n_streams && err == LQ_OK; i++) {
+        y->target_stream = y->far.streams[i].info->id == y->t.info->id ? i : y->target_stream;
+    }
+    if (err == LQ_OK && minutes_at(y, near.from_s)) {
+        err = grid_read(y->s, &near, &y->near, e);
+    }
+    return err;
+}
+
+static void copy_onset(const struct incident *x, struct why_onset *o)
+{
+    *o = (struct why_onset){.time_us = x->time_us,
+                            .low_us = x->low_us,
+                            .high_us = x->high_us,
+                            .end_us = x->end_us,
+                            .type = x->type,
+                            .ongoing = x->ongoing,
+                            .before = x->before,
+                            .after = x->after,
+                            .p = x->p};
+}
+
+static void take_onset(struct why *y)
+{
+    struct why_answer *a = y->a;
+    a->has_onset = true;
+    copy_onset(why__incident(y), &a->onset);
+    for (uint32_t i = y->n_incidents; i-- > 0;) {
+        if (i != y->chosen && a->n_others < WHY_ONSETS_MAX) {
+            copy_onset(&y->incidents[i], &a->others[a->n_others++]);
+        }
+    }
+}
+
+static void say_none(struct why *y)
+{
+    struct why_answer *a = y->a;
+    why__notice(
+        a, y->t.kind == TARGET_SHARE
+               ? why__printf(
+                     a, "no onset: the %s did not start to rise; a lasting rise to %.3g %% of %s would have been seen",
+                     a->noun, 100 * a->smallest_rise, a->requests_kind ? "requests" : "records")
+               : why__printf(a, "no onset: %s did not change; a lasting change to %.3g%s would have been seen", a->noun,
+                             a->smallest_rise * a->unit_scale, a->unit));
+}
+
+static void say_coverage(struct why *y)
+{
+    struct why_answer *a = y->a;
+    if (a->lines > 0 && a->parsed < a->lines) {
+        uint64_t n = a->lines - a->parsed;
+        why__notice(a, why__printf(a, "%llu of %llu lines %s no format (stream unparsed)", (unsigned long long)n,
+                                   (unsigned long long)a->lines, n == 1 ? "matches" : "match"));
+    }
+}
+
+static enum lq_err explain(struct why *y, struct lq_error *e)
+{
+    struct why_answer *a = y->a;
+    enum lq_err err = read_grids(y, e);
+    if (err != LQ_OK) {
+        return err;
+    }
+    why__find_where(y);
+    why__find_events(y);
+    why__far_findings(y);
+    why__near_findings(y);
+    why__volume_findings(y);
+    why__accept_findings(y);
+    why__rank(y);
+    why__impact(y);
+    if (a->n_suspects == 0) {
+        why__notice(a, "nothing in these logs changed before it started");
+    } else if (strcmp(a->suspects[0].confidence, "low") == 0) {
+        why__notice(a, "no recorded change explains it: what is listed only came before it");
     }
     return LQ_OK;
 }
 
 enum lq_err why_run(struct snapshot *s, const struct why_options *o, struct why_answer *a, struct lq_error *e)
 {
-    struct why y = {.s = s, .a = a};
-    char name[NAME_BYTES_MAX];
-    bool named;
+    struct why y = {.s = s, .a = a, .o = o};
     memset(a, 0, sizeof *a);
-    a->target = "errors";
+    a->identities = UINT64_MAX;
     a->lines = snapshot_counter(s, "lines");
     a->parsed = snapshot_counter(s, "parsed");
-    enum lq_err err = parse_target(o->target, name, &named, e);
+    enum lq_err err = range(s, o, a, e);
     if (err == LQ_OK) {
-        err = range(s, o, a, e);
-    }
-    if (err == LQ_OK && o->lookback_us > 0 && o->onset_us != INT64_MIN && o->onset_us - o->lookback_us > a->from_us) {
-        a->from_us = o->onset_us - o->lookback_us;
+        err = why__read_target(&y, e);
     }
     if (err == LQ_OK) {
-        err = grid_read(s, a->from_us, a->to_us, &y.g, e);
-    }
-    if (err == LQ_OK) {
-        y.target = default_target(&y.g, named ? name : NULL);
-        if (y.target == NULL) {
-            err = lq_error_set(e, named ? LQ_EINVAL : LQ_ENODATA, named ? "no stream %s" : "no line was understood, so there is nothing to count%s", named ? name : "");
-            lq_error_hint(e, named ? "lq streams lists them" : "lq format try FILE shows where the formats stop matching");
-        }
-    }
-    if (err == LQ_OK) {
-        a->stream = why__printf(a, "%s", y.target->info->schema->name);
+        a->stream = why__printf(a, "%s", y.t.info->schema->name);
         sparkline(&y);
-        if (why__find_onset(&y, o->onset_us)) {
-            why__find_events(&y);
-            why__find_changes(&y);
-            why__rank(&y, o->top > 0 ? o->top : 5);
-            impact(&y);
-            if (a->n_suspects == 0) {
-                a->notices[a->n_notices++] = "nothing in these logs changed before the errors started";
-            } else if (strcmp(a->suspects[0].confidence, "low") == 0) {
-                a->notices[a->n_notices++] = "no recorded change explains the errors: what is listed only came before them";
-            }
+        why__silence(&y);
+        if (why__find_onset(&y)) {
+            take_onset(&y);
+            err = explain(&y, e);
         } else {
-            a->notices[a->n_notices++] = why__printf(a, "no onset: the errors did not start to rise; a lasting rise to %.3g %% of records would have been seen", 100 * a->smallest_rise);
+            say_none(&y);
         }
-        if (a->lines > 0 && a->parsed < a->lines) {
-            a->notices[a->n_notices++] = why__printf(a, "%llu of %llu lines match no format (stream unparsed)", (unsigned long long)(a->lines - a->parsed), (unsigned long long)a->lines);
-        }
+        say_coverage(&y);
     }
     free(y.findings);
-    grid_fini(&y.g);
+    free(y.t.num);
+    free(y.t.den);
+    free(y.t.seen);
+    grid_fini(&y.far);
+    grid_fini(&y.near);
     if (err != LQ_OK) {
         why_fini(a);
     }

@@ -1,8 +1,11 @@
 /*
- * why_events.c - releases, restarts and rollbacks, from the versions that logs mention; and markers
+ * why_events.c - what people and programs did: releases, rollbacks, restarts, configuration, jobs, markers
  *
- * A version value is mentioned when a program starts. Mentions less than an hour apart are one wave over the hosts. The first wave of a value is its
- * release; a later one is a restart, or a rollback when another version was mentioned in between.
+ * - Versions. A version value is mentioned by every line (steady), or when a program starts. Mentions less than an hour
+ * apart are one wave over the hosts. The first wave of a value is its release; a later one is a restart, or a rollback
+ * when another version was mentioned in between. What runs when the logs begin is no event.
+ * - Messages that report a deed (why_words.c) and are rare.
+ * - Markers that people recorded.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,75 +13,226 @@
 
 #include "query/change/why_int.h"
 
-enum { WAVE_GAP_S = 3600, STEADY_SHARE = 4 };
+enum {
+    WAVE_GAP_S = 3600,
+    BASELINE_S = 900,
+    WAVES_MAX = 64,
+    EACH_WAVE_MAX = 12,
+    EXACT_MAX = 24,
+    HOST_LOOK_S = 7200,
+    DEED_PER_DAY = 6,
+    NEAR_GAP_S = 600
+};
 
-static void add_event(struct why *y, struct event e)
+static struct event *add_event(struct why *y, struct event e)
 {
-    if (y->n_events < EVENTS_MAX) {
-        y->events[y->n_events++] = e;
+    if (y->n_events == EVENTS_MAX) {
+        return NULL;
+    }
+    y->events[y->n_events] = e;
+    return &y->events[y->n_events++];
+}
+
+static void add_host(struct event *e, lq_str name, int64_t time_us)
+{
+    for (uint32_t i = 0; i < e->n_hosts; i++) {
+        if (lq_str_eq(e->hosts[i].name, name)) {
+            e->hosts[i].time_us = time_us < e->hosts[i].time_us ? time_us : e->hosts[i].time_us;
+            return;
+        }
+    }
+    if (e->n_hosts < EVENT_HOSTS_MAX) {
+        e->hosts[e->n_hosts++] = (struct event_host){name, time_us};
     }
 }
 
-/* Hosts of the series that carry this version. */
-static const char *hosts_of(struct why *y, const struct grid_stream *st, uint32_t dim, uint32_t value)
+/* Hosts of the series that carry the value, whenever. */
+static void any_hosts(struct why *y, struct event *e)
 {
-    struct lq_buf b = {0};
-    uint32_t seen[64], k = 0;
-    for (uint32_t i = 0; i < snapshot_n_series(y->s, st->info->id); i++) {
-        const uint32_t *ids = snapshot_series(y->s, st->info->id, i);
-        bool known = ids[dim] != value || ids[DIM_HOST] == VALUE_ABSENT;
-        for (uint32_t j = 0; j < k && !known; j++) {
-            known = seen[j] == ids[DIM_HOST];
-        }
-        if (!known && k < 64) {
-            lq_str h = why__value(y, st, DIM_HOST, ids[DIM_HOST]);
-            seen[k++] = ids[DIM_HOST];
-            lq_buf_printf(&b, "%s%.*s", b.n > 0 ? ", " : "", (int)h.n, h.p);
+    const struct stream_info *info = why__info(y, e->stream);
+    for (uint32_t i = 0; i < snapshot_n_series(y->s, info->id); i++) {
+        const uint32_t *ids = snapshot_series(y->s, info->id, i);
+        if (ids[e->dim] == e->value && ids[DIM_HOST] != VALUE_ABSENT) {
+            add_host(e, why__value(y, e->stream, DIM_HOST, ids[DIM_HOST]), e->time_us);
         }
     }
-    const char *out = why__printf(y->a, "%.*s", (int)b.n, b.n > 0 ? b.p : "");
-    lq_buf_fini(&b);
-    return out;
 }
 
-static void versions_of(struct why *y, const struct grid_stream *st)
+/* To the minute: when each host had it first, within two hours. */
+static void exact_hosts(struct why *y, struct event *e)
 {
+    const struct stream_info *info = why__info(y, e->stream);
+    int64_t lo = e->time_us / US - (e->time_us % (3600 * US) == 0 ? 60 : 600), hi = e->time_us / US + HOST_LOOK_S,
+            period, first = INT64_MAX, last = INT64_MIN;
+    struct scan *c = NULL;
+    const struct fragment *f;
+    e->n_hosts = 0;
+    if (info->tier_from_s[TIER_1MIN] <= lo &&
+        scan_open(y->s, info->id, TIER_1MIN, SECTION_CELLS, lo, hi, FRAGMENT_COUNTS, &c, NULL) == LQ_OK) {
+        while (scan_next(c, &f, &period, NULL) == LQ_OK && f != NULL) {
+            for (uint32_t r = 0; r < f->rows; r++) {
+                int64_t t = period + (int64_t)f->slot[r] * tiers[TIER_1MIN].step_s;
+                const uint32_t *ids = snapshot_series(y->s, info->id, f->id[r]);
+                if (t >= lo && t < hi && ids[e->dim] == e->value) {
+                    first = t < first ? t : first;
+                    bool fresh = true;
+                    for (uint32_t i = 0; i < e->n_hosts; i++) {
+                        fresh =
+                            fresh && !lq_str_eq(e->hosts[i].name, why__value(y, e->stream, DIM_HOST, ids[DIM_HOST]));
+                    }
+                    last = fresh && t > last ? t : last;
+                    if (ids[DIM_HOST] != VALUE_ABSENT) {
+                        add_host(e, why__value(y, e->stream, DIM_HOST, ids[DIM_HOST]), t * US);
+                    }
+                }
+            }
+        }
+    }
+    scan_close(&c);
+    if (first != INT64_MAX) {
+        const struct value_info *v = snapshot_value(y->s, info->id, e->dim, e->value);
+        bool is_first = v->first_us / US >= first && v->first_us / US < first + 60;
+        e->time_us = is_first ? v->first_us : first * US;
+        e->end_us = last * US + 60 * US;
+        for (uint32_t i = 0; i < e->n_hosts && is_first; i++) {
+            e->hosts[i].time_us = e->hosts[i].time_us < e->time_us ? e->time_us : e->hosts[i].time_us;
+        }
+    } else {
+        any_hosts(y, e);
+    }
+}
+
+/* What ran when the logs begin is no event. */
+static bool at_start(const struct stream_info *info, int64_t us)
+{
+    return us < info->first_us + BASELINE_S * US && us < info->first_us + (info->last_us - info->first_us) / 20;
+}
+
+struct wave {
+    uint32_t from, to; /* steps, the last one inclusive */
+};
+
+static uint32_t find_waves(const struct grid *g, const struct grid_series *x, int64_t gap_s, struct wave *out,
+                           uint32_t cap, uint32_t *used)
+{
+    uint32_t n = 0, gap = (uint32_t)(gap_s / g->step_s) + 1;
+    *used = 0;
+    for (uint32_t t = 0; t < g->steps; t++) {
+        if (x->count[t] <= 0) {
+            continue;
+        }
+        ++*used;
+        if (n > 0 && t - out[n - 1].to <= gap) {
+            out[n - 1].to = t;
+        } else if (n < cap) {
+            out[n++] = (struct wave){t, t};
+        } else {
+            return cap + 1;
+        }
+    }
+    return n;
+}
+
+static void versions_of(struct why *y, uint32_t stream)
+{
+    const struct grid_stream *st = &y->far.streams[stream];
+    struct wave w[WAVES_MAX];
     for (uint32_t i = 0; i < st->n_series; i++) {
         const struct grid_series *x = &st->series[i];
-        if (x->dim != DIM_VERSION) {
+        uint32_t used, n;
+        if (x->dim != DIM_VERSION || (n = find_waves(&y->far, x, WAVE_GAP_S, w, WAVES_MAX, &used)) == 0) {
             continue;
         }
         const struct value_info info = *snapshot_value(y->s, st->info->id, DIM_VERSION, x->value);
-        const char *name = why__printf(y->a, "%.*s", (int)info.text.n, info.text.p), *hosts = hosts_of(y, st, DIM_VERSION, x->value);
-        uint32_t gap = (uint32_t)(WAVE_GAP_S / y->g.step_s) + 1, last = UINT32_MAX, used = 0;
-        for (uint32_t t = 0; t < y->g.steps; t++) {
-            used += x->count[t] > 0;
-        }
-        bool steady = used > y->g.steps / STEADY_SHARE; /* carried by every line: only its first appearance is an event */
-        for (uint32_t t = 0; t < y->g.steps; t++) {
-            if (x->count[t] <= 0) {
+        n = n > WAVES_MAX ? WAVES_MAX : n;
+        bool steady = used > 4 && used * 2 > w[n - 1].to - w[0].from + 1;
+        for (uint32_t k = 0; k < n; k++) {
+            int64_t at = k == 0 ? info.first_us : grid_time_us(&y->far, w[k].from);
+            if (at_start(st->info, at)) {
                 continue;
             }
-            if (last == UINT32_MAX || (!steady && t - last > gap)) {
-                int64_t at = last == UINT32_MAX ? info.first_us : grid_time_us(&y->g, t);
-                add_event(y, (struct event){.kind = last == UINT32_MAX ? EVENT_RELEASE : EVENT_RESTART, .time_us = at, .end_us = at, .name = name, .hosts = hosts,
-                                            .stream = st, .dim = DIM_VERSION, .value = x->value});
+            struct event e = {.kind = k == 0 ? EVENT_RELEASE : EVENT_RESTART,
+                              .time_us = at,
+                              .end_us = steady ? at : grid_time_us(&y->far, w[k].to + 1),
+                              .stream = stream,
+                              .dim = DIM_VERSION,
+                              .value = x->value,
+                              .waves = n};
+            e.end_us = e.end_us > at + HOST_LOOK_S * US ? at + HOST_LOOK_S * US : e.end_us;
+            e.name = why__printf(y->a, "%.*s", (int)info.text.n, info.text.p);
+            e.text = steady && k > 0 ? "" : NULL; /* only a rollback if another version ran meanwhile */
+            add_event(y, e);
+        }
+    }
+}
+
+/* A message that reports a deed: each wave of one that is rare, the last wave before the onset of others. */
+static void deeds_of(struct why *y, uint32_t stream)
+{
+    const struct grid_stream *st = &y->far.streams[stream];
+    double days = (double)y->far.steps * (double)y->far.step_s / 86400;
+    struct wave w[WAVES_MAX];
+    for (uint32_t i = 0; i < st->n_series; i++) {
+        const struct grid_series *x = &st->series[i];
+        enum event_kind kind;
+        uint32_t used;
+        double count = 0, errors = 0;
+        if (!why__is_template(st->info->schema, x->dim)) {
+            continue;
+        }
+        const struct value_info info = *snapshot_value(y->s, st->info->id, x->dim, x->value);
+        if (!why__event_words(info.text, &kind)) {
+            continue;
+        }
+        for (uint32_t t = 0; t < y->far.steps; t++) {
+            count += (double)x->count[t];
+            errors += (double)x->errors[t];
+        }
+        uint32_t n = find_waves(&y->far, x, NEAR_GAP_S, w, WAVES_MAX, &used);
+        if (n == 0 || n > WAVES_MAX || n > 3 + DEED_PER_DAY * days || errors * 2 > count ||
+            used > 4 + y->far.steps / 8) {
+            continue;
+        }
+        for (uint32_t k = 0; k < n; k++) {
+            int64_t at = k == 0 && w[0].from > 0 ? info.first_us : grid_time_us(&y->far, w[k].from);
+            bool last = grid_time_us(&y->far, w[k].from) <= why__incident(y)->high_us &&
+                        (k + 1 == n || grid_time_us(&y->far, w[k + 1].from) > why__incident(y)->high_us);
+            bool each = n <= EACH_WAVE_MAX && kind != EVENT_JOB;
+            if ((!last && !each) || at_start(st->info, at)) {
+                continue;
             }
-            if (y->n_events > 0 && !steady) {
-                y->events[y->n_events - 1].end_us = grid_time_us(&y->g, t + 1);
-            }
-            last = t;
+            struct event e = {.kind = kind,
+                              .time_us = at,
+                              .end_us = grid_time_us(&y->far, w[k].to + 1),
+                              .stream = stream,
+                              .dim = x->dim,
+                              .value = x->value,
+                              .waves = n};
+            e.end_us = e.end_us > at + HOST_LOOK_S * US ? at + HOST_LOOK_S * US : e.end_us;
+            e.name = "";
+            e.text = why__printf(y->a, "%.*s", (int)info.text.n, info.text.p);
+            add_event(y, e);
         }
     }
 }
 
 static bool take_marker(void *ctx, const struct marker *m)
 {
+    static const struct {
+        const char *name;
+        enum event_kind kind;
+    } kinds[] = {
+        {"release", EVENT_RELEASE}, {"rollback", EVENT_ROLLBACK}, {"restart", EVENT_RESTART}, {"config", EVENT_CONFIG}};
     struct why *y = ctx;
-    struct event e = {.kind = lq_str_is(m->kind, "release") ? EVENT_RELEASE : lq_str_is(m->kind, "rollback") ? EVENT_ROLLBACK : lq_str_is(m->kind, "restart") ? EVENT_RESTART : EVENT_MARKER,
-                      .time_us = m->time_us, .end_us = m->time_us};
+    struct event e = {.kind = EVENT_MARKER, .time_us = m->time_us, .end_us = m->time_us, .stream = NO_DIM, .waves = 1};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        e.kind = lq_str_is(m->kind, kinds[i].name) ? kinds[i].kind : e.kind;
+    }
     e.name = why__printf(y->a, "%.*s", (int)m->name.n, m->name.p);
-    e.hosts = why__printf(y->a, "%.*s", (int)m->host.n, m->host.p);
+    e.text = m->text.n > 0 ? why__printf(y->a, "%.*s", (int)m->text.n, m->text.p) : NULL;
+    if (m->host.n > 0) {
+        add_host(&e, lq_arena_str(&y->a->mem, m->host), m->time_us);
+    }
     add_event(y, e);
     return true;
 }
@@ -86,26 +240,167 @@ static bool take_marker(void *ctx, const struct marker *m)
 static int by_time(const void *a, const void *b)
 {
     const struct event *x = a, *z = b;
-    return x->time_us != z->time_us ? (x->time_us < z->time_us ? -1 : 1) : strcmp(x->name, z->name);
+    if (x->time_us != z->time_us) {
+        return x->time_us < z->time_us ? -1 : 1;
+    }
+    int c = strcmp(x->name, z->name);
+    c = c != 0 || x->text == NULL || z->text == NULL ? c : strcmp(x->text, z->text);
+    c = c != 0 ? c : (int)x->kind - (int)z->kind;
+    return c;
+}
+
+/* The minute of a wave that the near grid shows. */
+static void refine_near(struct why *y, struct event *e)
+{
+    const struct grid *g = &y->near;
+    struct wave w[WAVES_MAX];
+    uint32_t used;
+    if (e->stream == NO_DIM || g->steps == 0 || e->time_us < grid_time_us(g, 0) - y->far.step_s * US) {
+        return;
+    }
+    const struct grid_stream *st = &g->streams[e->stream];
+    for (uint32_t i = 0; i < st->n_series; i++) {
+        if (st->series[i].dim == e->dim && st->series[i].value == e->value) {
+            uint32_t n = find_waves(g, &st->series[i], NEAR_GAP_S, w, WAVES_MAX, &used);
+            for (uint32_t k = 0; k < n && n <= WAVES_MAX; k++) {
+                int64_t at = grid_time_us(g, w[k].from),
+                        first = snapshot_value(y->s, st->info->id, e->dim, e->value)->first_us;
+                if (at >= e->time_us - y->far.step_s * US && at <= e->end_us) {
+                    e->time_us = first >= at && first < at + g->step_s * US ? first : at;
+                    e->end_us = grid_time_us(g, w[k].to + 1);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/* Several messages of one deed are one event; a start message belongs to the release that it starts. */
+static void merge_events(struct why *y)
+{
+    static const int rank[] = {[EVENT_RELEASE] = 0, [EVENT_ROLLBACK] = 1, [EVENT_CONFIG] = 2,
+                               [EVENT_RESTART] = 3, [EVENT_JOB] = 4,      [EVENT_MARKER] = 5};
+    for (uint32_t i = 0; i < y->n_events; i++) {
+        struct event *e = &y->events[i];
+        for (uint32_t j = i + 1; j < y->n_events && e->text != NULL;) {
+            struct event *b = &y->events[j];
+            int64_t gap = b->time_us - e->time_us;
+            if (gap > 300 * US) {
+                break;
+            }
+            bool told = e->stream != NO_DIM && b->stream != NO_DIM && b->text != NULL; /* by messages, both */
+            bool same = told && gap <= 120 * US && e->kind == b->kind && e->stream == b->stream;
+            if (same) {
+                e->end_us = b->end_us > e->end_us ? b->end_us : e->end_us;
+                memmove(b, b + 1, (y->n_events - j - 1) * sizeof *b);
+                y->n_events--;
+            } else {
+                j++;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < y->n_events;) { /* start messages, and a marker of what the logs show as well */
+        struct event *e = &y->events[i];
+        bool drop = false;
+        for (uint32_t j = 0; j < y->n_events && !drop; j++) {
+            const struct event *b = &y->events[j];
+            int64_t gap = e->time_us - b->time_us;
+            gap = gap < 0 ? -gap : gap;
+            bool start = e->kind == EVENT_RESTART && e->text != NULL && e->stream != NO_DIM &&
+                         rank[b->kind] <= rank[EVENT_CONFIG];
+            bool twice = e->kind == EVENT_RESTART && e->text != NULL && e->stream != NO_DIM &&
+                         b->kind == EVENT_RESTART && b->text == NULL;
+            bool deploy = e->kind == EVENT_RELEASE && e->text != NULL && e->stream != NO_DIM &&
+                          b->kind == EVENT_RELEASE && b->text == NULL;
+            bool both = e->stream == NO_DIM && b->stream != NO_DIM && b->kind == e->kind && b->name[0] != '\0' &&
+                        strstr(e->name, b->name) != NULL;
+            drop = j != i && ((start || twice || deploy) ? gap <= 600 * US : both && gap <= 1800 * US);
+        }
+        if (drop) {
+            memmove(e, e + 1, (y->n_events - i - 1) * sizeof *e);
+            y->n_events--;
+        } else {
+            i++;
+        }
+    }
+}
+
+/* A version that comes back after another is a rollback. A steady version that was only silent for a while is no event.
+ */
+static void tell_rollbacks(struct why *y)
+{
+    const char *running[STREAM_MAX] = {0};
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < y->n_events; i++) {
+        struct event e = y->events[i];
+        if (e.stream != NO_DIM && e.dim == DIM_VERSION) {
+            const char *was = running[e.stream];
+            bool other = was != NULL && strcmp(was, e.name) != 0;
+            running[e.stream] = e.name;
+            if (e.kind == EVENT_RESTART && e.text != NULL && !other) {
+                continue;
+            }
+            e.kind = e.kind == EVENT_RESTART && other ? EVENT_ROLLBACK : e.kind;
+            e.text = NULL;
+        }
+        y->events[kept++] = e;
+    }
+    y->n_events = kept;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return lq_str_cmp(((const struct event_host *)a)->name, ((const struct event_host *)b)->name);
+}
+
+static void find_hosts(struct why *y)
+{
+    uint32_t exact = 0;
+    int64_t limit = why__incident(y)->high_us + 600 * US;
+    for (uint32_t i = y->n_events; i-- > 0;) { /* the last ones before the onset to the minute, the others roughly */
+        struct event *e = &y->events[i];
+        if (e->stream == NO_DIM) {
+            continue;
+        }
+        refine_near(y, e);
+        if (exact < EXACT_MAX && e->time_us <= limit) {
+            exact_hosts(y, e);
+            exact++;
+        } else {
+            any_hosts(y, e);
+        }
+        qsort(e->hosts, e->n_hosts, sizeof *e->hosts, by_name);
+    }
 }
 
 void why__find_events(struct why *y)
 {
-    for (uint32_t i = 0; i < y->g.n_streams; i++) {
-        versions_of(y, &y->g.streams[i]);
+    y->events = lq_arena_alloc(&y->a->mem, EVENTS_MAX * sizeof *y->events);
+    for (uint32_t i = 0; i < y->far.n_streams; i++) {
+        versions_of(y, i);
     }
-    if (snapshot_markers(y->s, y->a->from_us, y->a->to_us, take_marker, y, NULL) != LQ_OK) {
-        y->a->notices[y->a->n_notices++] = "markers could not be read";
+    if (snapshot_markers(y->s, y->a->from_us - 86400 * US, y->a->to_us + 1, take_marker, y, NULL) != LQ_OK) {
+        why__notice(y->a, "markers could not be read");
+    }
+    for (uint32_t i = 0; i < y->far.n_streams; i++) {
+        deeds_of(y, i);
     }
     if (y->n_events > 1) {
         qsort(y->events, y->n_events, sizeof *y->events, by_time);
     }
-    const char *running = NULL;
-    for (uint32_t i = 0; i < y->n_events; i++) { /* a version that comes back after another is a rollback */
-        struct event *e = &y->events[i];
-        if (e->kind == EVENT_RESTART && running != NULL && strcmp(running, e->name) != 0) {
-            e->kind = EVENT_ROLLBACK;
+    tell_rollbacks(y);
+    find_hosts(y);
+    if (y->n_events > 1) {
+        qsort(y->events, y->n_events, sizeof *y->events, by_time);
+    }
+    merge_events(y);
+    double range = (double)y->far.steps * (double)y->far.step_s;
+    for (uint32_t i = 0; i < y->n_events; i++) {
+        uint32_t alike = 0;
+        for (uint32_t j = 0; j < y->n_events; j++) {
+            alike += y->events[j].kind == y->events[i].kind;
         }
-        running = e->kind == EVENT_MARKER ? running : e->name;
+        alike = y->events[i].waves > alike ? y->events[i].waves : alike;
+        y->events[i].rate = alike / range;
     }
 }

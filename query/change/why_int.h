@@ -10,50 +10,172 @@
 #include "query/change/stat.h"
 #include "query/change/why.h"
 
-enum { EVENTS_MAX = 128, FINDINGS_MAX = 4096 };
+#define US      1000000LL
+#define NO_DIM  UINT32_MAX
+#define WHY_FDR 0.05
 
-enum event_kind { EVENT_RELEASE, EVENT_ROLLBACK, EVENT_RESTART, EVENT_MARKER };
+enum { EVENTS_MAX = 160, EVENT_HOSTS_MAX = 64, INCIDENTS_MAX = 64 };
+
+/* ---- the target ---- */
+
+enum target_kind { TARGET_SHARE, TARGET_COUNT, TARGET_VALUE };
+struct target {
+    enum target_kind kind;
+    const struct stream_info *info;
+    int64_t from_s, step_s;
+    uint32_t n;
+    double *num, *den; /* by step: errors of requests; counts of seconds; value and its weight (0 = nothing there) */
+    double *seen;      /* records of the stream, whatever the target */
+};
+
+struct incident {      /* a run of segments above the quiet level */
+    uint32_t from, to; /* steps of the target */
+    double before, after, excess, severity, p, peak;
+    int64_t time_us, low_us, high_us, end_us;
+    const char *type;
+    bool ongoing, falling, recurring;
+};
+
+/* ---- events ---- */
+
+enum event_kind { EVENT_RELEASE, EVENT_ROLLBACK, EVENT_RESTART, EVENT_CONFIG, EVENT_JOB, EVENT_MARKER };
+struct event_host {
+    lq_str name;
+    int64_t time_us;
+};
 struct event { /* something that people or programs did, at a known time */
     enum event_kind kind;
     int64_t time_us, end_us;
-    const char *name, *service, *hosts;
-    const struct grid_stream *stream;
-    uint32_t dim, value; /* of the version */
-    uint32_t host_mask[2]; /* exposed hosts, by index of the host list */
+    const char *name, *text;     /* text: the message or note that shows it */
+    uint32_t stream, dim, value; /* where it was seen: stream NO_DIM for markers */
+    uint32_t n_hosts;
+    struct event_host hosts[EVENT_HOSTS_MAX];
+    double rate; /* such events per second, over the range */
+    uint32_t waves;
 };
 
-struct finding { /* a series that changed before the onset */
-    const struct grid_stream *stream;
-    const struct grid_series *series;
-    const char *metric; /* count, errors, or a measure's name */
-    struct change c;
-    double when; /* step */
-    bool novel, gone, accepted, harmful;
+/* ---- findings ---- */
+
+enum finding_shape {
+    FINDING_STEP,
+    FINDING_TREND,
+    FINDING_NEW,
+    FINDING_GONE,
+    FINDING_SILENCE,
+    FINDING_SURGE,
+    FINDING_RENAME
+};
+enum finding_metric { METRIC_COUNT, METRIC_SHARE, METRIC_ERRORS, METRIC_MEASURE, METRIC_IDENTITIES };
+struct finding {
+    uint32_t stream; /* index in both grids */
+    uint32_t dim, value;
+    enum finding_metric metric;
+    enum finding_shape shape;
+    uint32_t measure;
+    bool near, accepted, message, failing /* its records are errors */,
+        at_onset /* may have begun with the onset, not before */, level_only;
+    double before, after, p, stat;
     int64_t time_us, low_us, high_us;
-    double p;
-    int event; /* -1 = none */
+    int event;         /* -1 = none */
+    const char *cause; /* a cause that its message names, or NULL */
+    uint32_t other;    /* of a rename: the new value */
+    lq_str text;       /* of the value: ids depend on the order of loading, the answer must not */
+    const char *stream_name;
 };
 
 struct why {
     struct snapshot *s;
     struct why_answer *a;
-    struct grid g;
-    const struct grid_stream *target;
-    uint32_t onset_step, end_step;
-    double dispersion;
-    struct event events[EVENTS_MAX];
+    const struct why_options *o;
+    struct target t;
+    struct incident incidents[INCIDENTS_MAX];
+    uint32_t n_incidents, chosen;
+    double quiet, dispersion;
+    struct grid far, near;
+    uint32_t target_stream; /* index in the grids, NO_DIM = none */
+    struct event *events;
     uint32_t n_events;
     struct finding *findings;
     size_t n_findings, cap_findings;
-    double *y, *w; /* scratch of g.steps */
+    double *y, *w; /* scratch */
 };
 
 const char *why__printf(struct why_answer *a, const char *fmt, ...) LQ_PRINTF(2, 3);
-lq_str why__value(struct why *y, const struct grid_stream *st, uint32_t dim, uint32_t value);
+void why__notice(struct why_answer *a, const char *text);
+lq_str why__value(struct why *y, uint32_t stream, uint32_t dim, uint32_t value);
+static inline const struct stream_info *why__info(const struct why *y, uint32_t stream)
+{
+    return y->far.streams[stream].info;
+}
+static inline const struct incident *why__incident(const struct why *y)
+{
+    return &y->incidents[y->chosen];
+}
+static inline bool why__is_template(const struct stream_schema *s, uint32_t dim)
+{
+    return dim != NO_DIM && strcmp(s->dims[dim], "template") == 0;
+}
 
-bool why__find_onset(struct why *y, int64_t given_us); /* why_onset.c */
-void why__find_events(struct why *y);                  /* why_events.c */
-void why__find_changes(struct why *y);                 /* why_changes.c */
-void why__rank(struct why *y, uint32_t top);           /* why_rank.c */
+/* Dimensions that only repeat what another says: the class of a status; level and logger of a message. */
+static inline bool why__repeats(const struct stream_schema *s, uint32_t dim)
+{
+    bool messages = false;
+    for (uint32_t d = 0; d < s->n_dims; d++) {
+        messages = messages || why__is_template(s, d);
+    }
+    return strcmp(s->dims[dim], "status_class") == 0 ||
+           (messages && (strcmp(s->dims[dim], "level") == 0 || strcmp(s->dims[dim], "severity") == 0 ||
+                         strcmp(s->dims[dim], "logger") == 0));
+}
+
+/* why_target.c */
+LQ_MUST enum lq_err why__read_target(struct why *y, struct lq_error *e);
+/* why_onset.c: false = none */
+bool why__find_onset(struct why *y);
+/* why_split.c: pure */
+struct split {
+    uint32_t at, low, high; /* first step after; 95 % interval */
+    double before, after, stat, p, dispersion;
+};
+/* The likeliest step with its first step in [from, to]: of part in whole (binomial), or of counts for an exposure
+ * (Poisson; whole NULL: equal steps). False: too little to tell. */
+bool why__split(const float *part, const float *whole, bool binomial, uint32_t n, uint32_t from, uint32_t to,
+                struct split *out);
+/* why_events.c */
+void why__find_events(struct why *y);
+/* why_far.c, why_near.c, why_volume.c: findings */
+void why__far_findings(struct why *y);
+void why__near_findings(struct why *y);
+void why__volume_findings(struct why *y);
+void why__silence(struct why *y);
+/* qsort of pointers to findings: by time, then by what they are. */
+int why__finding_order(const void *a, const void *b);
+struct finding *why__add_finding(struct why *y, uint32_t stream, uint32_t dim, uint32_t value);
+void why__accept_findings(struct why *y);
+/* why_words.c: what messages say */
+const char *why__cause_words(lq_str text);
+bool why__event_words(lq_str text, enum event_kind *kind);
+/* why_where.c */
+void why__find_where(struct why *y);
+struct contrast {
+    double errors[2], count[2]; /* with, without */
+    double p, ratio;
+    uint32_t exposed, others;
+};
+bool why__event_contrast(struct why *y, const struct event *e, struct contrast *out);
+/* why_impact.c */
+void why__impact(struct why *y);
+/* why_rank.c, why_suspect.c, why_text_of.c */
+void why__rank(struct why *y);
+const char *why__event_title(struct why *y, const struct event *e);
+const char *why__finding_kind(const struct why *y, const struct finding *f);
+const char *why__finding_text(struct why *y, const struct finding *f);
+const char *why__lead(struct why *y, int64_t us);
+const char *why__percent(struct why *y, double share);
+struct why_subject why__subject(struct why *y, const struct finding *f);
+double why__strength(const struct finding *f);
+void why__add_line(struct why *y, struct why_suspect *s, uint32_t stream, uint32_t dim, uint32_t value);
+void why__add_member(struct why *y, struct why_suspect *s, const struct finding *f);
+void why__add_evidence(struct why_suspect *s, const char *text);
 
 #endif

@@ -1,202 +1,364 @@
 /*
- * why_onset.c - when did the errors start?
+ * why_onset.c - when did it start? Incidents of the target: found, told from the usual, one of them chosen
  *
- * The share of errors is cut into segments; the level of the quiet time is the share that the calmest third of the requests saw. A run of
- * segments well above it that lasts is an incident; the worst one (most errors beyond the quiet level) is answered.
+ * The target is cut into segments at a coarse step. The quiet level is the share that the calmest third of the requests
+ * saw (counts: the level of the segment before, after the daily cycle is taken out where two cycles are known). A run
+ * of segments well above it is an incident, unless the same rise stands at the same time on the days before: that is
+ * the usual. What was so from the beginning did not start. why_refine.c finds the exact time.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
 #include <stdlib.h>
 
-#include "query/change/why_int.h"
+#include "query/change/changepoints.h"
+#include "query/change/why_onset.h"
 
-struct segment {
-    uint32_t from, to;
-    double errors, count, rate;
+enum { COARSE_STEPS = 720, DAY_S = 86400, RECURS_SLACK_S = 1800 };
+#define POISSON_SCALE 1000.0 /* a count as successes of so many times more trials: binomial becomes Poisson */
+
+struct seg {
+    uint32_t from, to; /* coarse steps */
+    double s, w, rate;
 };
 
 static int by_rate(const void *a, const void *b)
 {
-    const struct segment *x = a, *y = b;
+    const struct seg *x = a, *y = b;
     return x->rate != y->rate ? (x->rate < y->rate ? -1 : 1) : x->from < y->from ? -1 : x->from > y->from;
 }
 
-/* The share below which the calmest third of the requests lies. */
-static double quiet_rate(const struct segment *seg, size_t n, double total)
+/* The level below which the calmest third of the requests lies. */
+static double quiet_rate(const struct seg *seg, size_t n, double total, bool value)
 {
-    struct segment *sorted = lq_alloc((n + 1) * sizeof *sorted);
-    double seen = 0, errors = 0, count = 0;
+    struct seg *sorted = lq_alloc((n + 1) * sizeof *sorted);
+    double s = 0, w = 0;
     memcpy(sorted, seg, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, by_rate);
-    for (size_t i = 0; i < n && seen < total / 3; i++) {
-        seen += sorted[i].count;
-        errors += sorted[i].errors;
-        count += sorted[i].count;
+    for (size_t i = 0; i < n && w < total / 3; i++) {
+        s += sorted[i].s;
+        w += sorted[i].w;
     }
     free(sorted);
-    return count > 0 ? (errors + 0.5) / (count + 1) : 0;
+    return value ? (w > 0 ? s / w : 0) : (s + 0.5) / (w + 1);
 }
 
-static bool elevated(const struct why *y, const struct segment *s, double quiet)
+/* Counts: what the same time of the other days saw, so that the daily cycle is no change. 1 where less than two cycles
+ * are known. */
+static void expected_counts(const struct target *t, uint32_t k, uint32_t n, const double *num, double *den)
 {
-    double expected = s->count * quiet, z = (s->errors - expected) / sqrt(y->dispersion * (expected * (1 - quiet) + 1));
-    return s->rate > 1.5 * quiet + 1e-9 && z > 5;
-}
-
-/* Where exactly: the split of the buckets around the segment's start that makes the data likeliest; 95 % by profile. */
-static void refine(struct why *y, int64_t lo_s, int64_t hi_s, int64_t unit_s, int tier)
-{
-    struct scan *c = NULL;
-    const struct fragment *f;
-    int64_t period;
-    size_t n = (size_t)((hi_s - lo_s) / unit_s);
-    double *err = lq_alloc((n + 1) * sizeof *err), *cnt = lq_alloc((n + 1) * sizeof *cnt);
-    if (scan_open(y->s, y->target->info->id, tier, SECTION_TOTALS, lo_s, hi_s, FRAGMENT_COUNTS, &c, NULL) == LQ_OK) {
-        while (scan_next(c, &f, &period, NULL) == LQ_OK && f != NULL) {
-            for (uint32_t r = 0; r < f->rows; r++) {
-                int64_t t = period + (int64_t)f->slot[r] * tiers[tier].step_s - lo_s;
-                if (t >= 0 && t < (int64_t)n * unit_s) {
-                    cnt[t / unit_s] += (double)f->count[r];
-                    err[t / unit_s] += f->id[r] == 1 ? (double)f->count[r] : 0;
-                }
-            }
-        }
-    }
-    scan_close(&c);
-    double te = 0, tc = 0, e = 0, k = 0, best = -INFINITY;
-    double *ll = lq_alloc((n + 1) * sizeof *ll);
-    for (size_t i = 0; i < n; i++) {
-        te += err[i];
-        tc += cnt[i];
-    }
-    size_t at = 0;
-    for (size_t i = 1; i < n; i++) {
-        e += err[i - 1];
-        k += cnt[i - 1];
-        double p = (e + 0.5) / (k + 1), q = (te - e + 0.5) / (tc - k + 1);
-        ll[i] = k > 0 && tc > k && q > p ? e * log(p) + (k - e) * log(1 - p) + (te - e) * log(q) + (tc - k - te + e) * log(1 - q) : -INFINITY;
-        if (ll[i] > best) {
-            best = ll[i];
-            at = i;
-        }
-    }
-    if (isfinite(best)) {
-        size_t low = at, high = at;
-        for (size_t i = 1; i < n; i++) {
-            if ((best - ll[i]) / y->dispersion <= 1.92) {
-                low = i < low ? i : low;
-                high = i > high ? i : high;
-            }
-        }
-        y->a->onset_us = (lo_s + (int64_t)at * unit_s) * 1000000;
-        y->a->onset_low_us = (lo_s + ((int64_t)low - 1) * unit_s) * 1000000;
-        y->a->onset_high_us = (lo_s + (int64_t)high * unit_s) * 1000000;
-    }
-    free(err);
-    free(cnt);
-    free(ll);
-}
-
-static void describe(struct why *y, const struct segment *seg, size_t from, size_t to, size_t n, double quiet)
-{
-    struct why_answer *a = y->a;
-    double worst = 0, errors = 0, count = 0, before_e = 0, before_c = 0;
-    for (size_t i = from; i <= to; i++) {
-        worst = seg[i].rate > worst ? seg[i].rate : worst;
-        errors += seg[i].errors;
-        count += seg[i].count;
-    }
-    for (size_t i = 0; i < from; i++) {
-        before_e += seg[i].errors;
-        before_c += seg[i].count;
-    }
-    a->has_onset = true;
-    a->ongoing = to + 1 == n;
-    a->rate_before = before_c > 0 ? before_e / before_c : quiet;
-    a->rate_after = count > 0 ? errors / count : 0;
-    a->onset_p = CHANGE_P_FLOOR;
-    y->onset_step = seg[from].from;
-    y->end_step = seg[to].to;
-    a->onset_us = grid_time_us(&y->g, y->onset_step);
-    a->onset_low_us = a->onset_us - y->g.step_s * 1000000;
-    a->onset_high_us = a->onset_us + y->g.step_s * 1000000;
-    a->end_us = a->ongoing ? INT64_MAX : grid_time_us(&y->g, y->end_step);
-    bool rising = to > from && seg[from].rate < 0.5 * worst;
-    a->onset_type = y->end_step - y->onset_step < 3 && !a->ongoing ? "spike" : rising ? "trend_change" : "step_change";
-    int64_t lo = y->g.from_s + ((int64_t)y->onset_step - 6) * y->g.step_s, hi = y->g.from_s + ((int64_t)y->onset_step + 6) * y->g.step_s;
-    if (y->target->info->tier_from_s[TIER_1MIN] != INT64_MAX && y->target->info->tier_from_s[TIER_1MIN] <= lo + 3600 && y->g.step_s > 60) {
-        refine(y, lo, hi, 60, TIER_1MIN);
-    }
-}
-
-static bool given_onset(struct why *y, int64_t given_us, const struct segment *seg, size_t n, double quiet)
-{
-    size_t i = 0;
-    while (i + 1 < n && grid_time_us(&y->g, seg[i].to) <= given_us) {
-        i++;
-    }
-    describe(y, seg, i, n - 1, n, quiet);
-    y->a->onset_us = y->a->onset_low_us = y->a->onset_high_us = given_us;
-    int64_t step = (given_us / 1000000 - y->g.from_s) / y->g.step_s;
-    y->onset_step = step < 0 ? 0 : step >= y->g.steps ? y->g.steps - 1 : (uint32_t)step;
-    return true;
-}
-
-bool why__find_onset(struct why *y, int64_t given_us)
-{
-    uint32_t n = y->g.steps;
-    double *s = lq_alloc(n * sizeof *s), *t = lq_alloc(n * sizeof *t), total = 0;
-    uint32_t *starts = lq_alloc((n + 1) * sizeof *starts);
-    bool found = false;
+    uint32_t day = DAY_S / (uint32_t)(t->step_s * k);
+    bool cycles = DAY_S % (t->step_s * k) == 0 && n >= 3 * day;
+    double mean = 0;
     for (uint32_t i = 0; i < n; i++) {
-        s[i] = (double)y->target->total.errors[i];
-        t[i] = (double)y->target->total.count[i];
-        total += t[i];
+        mean += num[i] / n;
     }
-    y->dispersion = binomial_dispersion(s, t, n);
-    size_t k = binomial_segment(s, t, n, y->dispersion, starts);
-    struct segment *seg = lq_alloc((k + 1) * sizeof *seg);
-    for (size_t i = 0; i < k; i++) {
-        seg[i].from = starts[i];
-        seg[i].to = i + 1 < k ? starts[i + 1] : n;
-        for (uint32_t j = seg[i].from; j < seg[i].to; j++) {
-            seg[i].errors += s[j];
-            seg[i].count += t[j];
+    for (uint32_t i = 0; i < n; i++) {
+        double v[64];
+        size_t m = 0;
+        for (uint32_t j = i % day; cycles && j < n && m < 64; j += day) {
+            size_t p = m++;
+            for (; p > 0 && v[p - 1] > num[j]; p--) {
+                v[p] = v[p - 1];
+            }
+            v[p] = num[j];
         }
-        seg[i].rate = seg[i].count > 0 ? seg[i].errors / seg[i].count : 0;
+        den[i] = m > 0 && v[m / 2] > 0 ? v[m / 2] : cycles ? mean * 0.05 + 1e-3 : mean + 1e-9;
     }
-    double quiet = quiet_rate(seg, k, total), worst = 0;
-    y->a->smallest_rise = total > 0 ? quiet + 5 * sqrt(y->dispersion * quiet * (1 - quiet) / (total / n * 6 + 1)) : 1;
-    size_t best_from = 0, best_to = 0;
+}
+
+struct coarse {
+    uint32_t k, n;
+    double *s, *w, *seen;
+};
+
+static struct coarse coarsen(struct why *y)
+{
+    const struct target *t = &y->t;
+    struct coarse c = {.k = (t->n + COARSE_STEPS - 1) / COARSE_STEPS};
+    while (t->kind == TARGET_COUNT && DAY_S % (t->step_s * c.k) != 0 && t->step_s * c.k < DAY_S) {
+        c.k++;
+    }
+    c.n = (t->n + c.k - 1) / c.k;
+    c.s = lq_alloc((c.n + 1) * sizeof *c.s);
+    c.w = lq_alloc((c.n + 1) * sizeof *c.w);
+    c.seen = lq_alloc((c.n + 1) * sizeof *c.seen);
+    for (uint32_t i = 0; i < t->n; i++) {
+        uint32_t j = i / c.k;
+        c.s[j] += t->kind == TARGET_VALUE ? t->num[i] * t->den[i] : t->num[i];
+        c.w[j] += t->den[i];
+        c.seen[j] += t->seen[i];
+    }
+    if (t->kind == TARGET_COUNT) {
+        expected_counts(t, c.k, c.n, c.s, c.w);
+    }
+    return c;
+}
+
+static size_t cut(struct why *y, const struct coarse *c, uint32_t *starts)
+{
+    double *v = lq_alloc((c->n + 1) * sizeof *v);
+    size_t k;
+    if (y->t.kind == TARGET_VALUE) {
+        for (uint32_t i = 0; i < c->n; i++) {
+            v[i] = c->w[i] > 0 ? c->s[i] / c->w[i] : NAN;
+        }
+        k = changepoints(v, c->n, starts + 1) + 1;
+        starts[0] = 0;
+        if (k > 1 && starts[1] == 0) { /* the library may name the first segment too */
+            memmove(starts, starts + 1, (k - 1) * sizeof *starts);
+            k--;
+        }
+    } else {
+        double scale = y->t.kind == TARGET_COUNT ? POISSON_SCALE : 1;
+        for (uint32_t i = 0; i < c->n; i++) {
+            v[i] = c->w[i] * scale;
+        }
+        y->dispersion = binomial_dispersion(c->s, v, c->n);
+        k = binomial_segment(c->s, v, c->n, y->dispersion, starts);
+    }
+    free(v);
+    return k;
+}
+
+static double value_sigma(const struct coarse *c, const struct seg *seg, size_t k)
+{
+    double rss = 0, w = 0;
     for (size_t i = 0; i < k; i++) {
-        if (!elevated(y, &seg[i], quiet)) {
+        for (uint32_t t = seg[i].from; t < seg[i].to; t++) {
+            double d = c->w[t] > 0 ? c->s[t] / c->w[t] - seg[i].rate : 0;
+            rss += d * d;
+            w += c->w[t] > 0;
+        }
+    }
+    return w > 2 ? sqrt(rss / (w - 2)) : 0;
+}
+
+/* +1 well above the reference, -1 well below (counts only), 0 the usual. */
+static int departs(const struct why *y, const struct seg *s, double ref, double sigma)
+{
+    if (s->w <= 0 || s->to <= s->from) {
+        return 0;
+    }
+    if (y->t.kind == TARGET_VALUE) {
+        return s->rate > 1.25 * ref && s->rate - ref > 4 * sigma / sqrt((double)(s->to - s->from)) &&
+                       s->rate - ref > sigma
+                   ? 1
+                   : 0;
+    }
+    double expected = s->w * ref,
+           z = (s->s - expected) / sqrt(y->dispersion * (expected * (y->t.kind == TARGET_SHARE ? 1 - ref : 1) + 1));
+    if (y->t.kind == TARGET_COUNT) {
+        return s->rate < 0.6 * ref && z < -5 ? -1 : s->rate > 1.6 * ref && z > 5 ? 1 : 0;
+    }
+    return s->rate > 1.5 * ref + 1e-9 && z > 5 ? 1 : 0;
+}
+
+static void add_incident(struct why *y, const struct coarse *c, const struct seg *seg, size_t i, size_t j, size_t k,
+                         double ref, int sign)
+{
+    if (y->n_incidents == INCIDENTS_MAX) { /* keep the newest */
+        memmove(y->incidents, y->incidents + 1, (INCIDENTS_MAX - 1) * sizeof *y->incidents);
+        y->n_incidents--;
+    }
+    struct incident *x = &y->incidents[y->n_incidents++];
+    double s = 0, w = 0, bs = 0, bw = 0, peak = seg[i].rate;
+    for (size_t m = i; m < j; m++) {
+        s += seg[m].s;
+        w += seg[m].w;
+        peak = sign > 0 ? (seg[m].rate > peak ? seg[m].rate : peak) : seg[m].rate < peak ? seg[m].rate : peak;
+    }
+    for (size_t m = 0; m < i; m++) { /* before: what was usual, other incidents left out */
+        if (departs(y, &seg[m], ref, 0) == 0) {
+            bs += seg[m].s;
+            bw += seg[m].w;
+        }
+    }
+    bool ends = j < k;
+    *x = (struct incident){.from = seg[i].from * c->k,
+                           .to = ends ? seg[j].from * c->k : y->t.n,
+                           .falling = sign < 0,
+                           .ongoing = !ends,
+                           .peak = peak};
+    x->before = bw > 0 ? bs / bw : ref;
+    x->after = w > 0 ? s / w : 0;
+    x->excess = fabs(s - w * ref);
+    x->p = CHANGE_P_FLOOR;
+}
+
+static void find_runs(struct why *y, const struct coarse *c, const struct seg *seg, size_t k)
+{
+    double total = 0, sigma = 0;
+    for (size_t i = 0; i < k; i++) {
+        total += seg[i].w;
+    }
+    y->quiet = quiet_rate(seg, k, total, y->t.kind == TARGET_VALUE);
+    if (y->t.kind == TARGET_VALUE) {
+        sigma = value_sigma(c, seg, k);
+        y->dispersion = 1;
+    }
+    double mean = total > 0 ? total / c->n : 0;
+    y->a->smallest_rise =
+        y->t.kind == TARGET_SHARE
+            ? fmax(1.5 * y->quiet, y->quiet + 5 * sqrt(y->dispersion * (y->quiet * (1 - y->quiet) / (mean * 6 + 1) +
+                                                                        1 / ((mean * 6 + 1) * (mean * 6 + 1)))))
+        : y->t.kind == TARGET_COUNT ? 1.6 * y->quiet
+                                    : fmax(1.25 * y->quiet, y->quiet + 2 * sigma);
+    y->a->smallest_rise = y->t.kind == TARGET_SHARE && y->a->smallest_rise > 1 ? 1 : y->a->smallest_rise;
+    double ref = y->t.kind == TARGET_COUNT && k > 0 ? seg[0].rate : y->quiet;
+    for (size_t i = 0; i < k; i++) {
+        int sign = departs(y, &seg[i], ref, sigma);
+        if (sign == 0) {
+            ref = y->t.kind == TARGET_COUNT ? seg[i].rate : ref;
             continue;
         }
-        double excess = 0;
-        size_t j = i;
-        for (; j < k && (elevated(y, &seg[j], quiet) || (seg[j].to - seg[j].from < 3 && j + 1 < k)); j++) {
-            excess += seg[j].errors - seg[j].count * quiet;
+        size_t j = i + 1; /* a short lull does not end it */
+        while (j < k && (departs(y, &seg[j], ref, sigma) == sign ||
+                         (seg[j].to - seg[j].from < 3 && j + 1 < k && departs(y, &seg[j + 1], ref, sigma) == sign))) {
+            j++;
         }
-        while (j > i + 1 && !elevated(y, &seg[j - 1], quiet)) {
-            j--;
-        }
-        if (i > 0 && excess > worst) { /* what was so from the beginning did not start */
-            worst = excess;
-            best_from = i;
-            best_to = j - 1;
-            found = true;
+        if (i > 0) { /* what was so from the beginning did not start */
+            add_incident(y, c, seg, i, j, k, ref, sign);
         }
         i = j - 1;
     }
-    if (given_us != INT64_MIN) {
-        found = given_onset(y, given_us, seg, k, quiet);
-    } else if (found) {
-        describe(y, seg, best_from, best_to, k, quiet);
+}
+
+static void sum_between(const struct target *t, int64_t from_s, int64_t to_s, double *s, double *w)
+{
+    int64_t i = (from_s - t->from_s) / t->step_s, j = (to_s - t->from_s) / t->step_s;
+    *s = *w = 0;
+    for (i = i < 0 ? 0 : i; i < j && i < t->n; i++) {
+        *s += t->num[i];
+        *w += t->den[i];
     }
-    free(s);
-    free(t);
-    free(starts);
+}
+
+/* Every earlier day had about the same at about the same time, from the first day on: the usual, not an incident. A
+ * short spike that repeats (a job) still is one. */
+static bool is_usual(struct why *y, const struct incident *x)
+{
+    const struct target *t = &y->t;
+    int64_t from = t->from_s + (int64_t)x->from * t->step_s, to = t->from_s + (int64_t)x->to * t->step_s, days = 0,
+            alike = 0;
+    if (t->kind != TARGET_SHARE || to - from < 2 * 3600 || to - from > 16 * 3600) {
+        return false;
+    }
+    double s, w, now, before;
+    sum_between(t, from, to, &s, &w);
+    now = w > 0 ? s / w : 0;
+    for (int64_t d = 1; from - d * DAY_S >= t->from_s; d++) {
+        sum_between(t, from - d * DAY_S, to - d * DAY_S, &s, &w);
+        before = w > 0 ? s / w : 0;
+        if (w > 0) {
+            days++;
+            alike += before > 1.5 * y->quiet && before - y->quiet > 0.5 * (now - y->quiet);
+        }
+    }
+    return days >= 1 && alike == days;
+}
+
+static void drop_usual(struct why *y)
+{
+    uint32_t kept = 0, dropped = 0;
+    for (uint32_t i = 0; i < y->n_incidents; i++) {
+        if (is_usual(y, &y->incidents[i])) {
+            dropped++;
+        } else {
+            y->incidents[kept++] = y->incidents[i];
+        }
+    }
+    y->n_incidents = kept;
+    if (dropped > 0) {
+        why__notice(y->a, "at some hours of each day more fails than at others; that is taken as usual");
+    }
+}
+
+/* The most severe recent one; one that --onset names. */
+static void choose(struct why *y)
+{
+    const struct target *t = &y->t;
+    double best = -1;
+    int64_t end_us = (t->from_s + (int64_t)t->n * t->step_s) * US, near = INT64_MAX;
+    for (uint32_t i = 0; i < y->n_incidents; i++) {
+        struct incident *x = &y->incidents[i];
+        int64_t over_us = end_us - (t->from_s + (int64_t)x->to * t->step_s) * US,
+                start = (t->from_s + (int64_t)x->from * t->step_s) * US;
+        x->severity = x->excess * pow(0.5, (double)(over_us < 0 ? 0 : over_us) / 86400e6 / 3);
+        bool in = start >= y->o->from_us && start < y->o->to_us;
+        x->severity *= in ? 1 : 1e-6;
+        x->severity *= y->o->recent_us > 0 && over_us > y->o->recent_us ? 1e-3 : 1;
+        if (y->o->onset_us != INT64_MIN) {
+            int64_t gap = start > y->o->onset_us ? start - y->o->onset_us : y->o->onset_us - start;
+            if (gap < near) {
+                near = gap;
+                y->chosen = i;
+            }
+        } else if (x->severity > best) {
+            best = x->severity;
+            y->chosen = i;
+        }
+    }
+}
+
+/* --onset far from any incident: taken at its word. */
+static void given_onset(struct why *y)
+{
+    const struct target *t = &y->t;
+    int64_t at = (y->o->onset_us / US - t->from_s) / t->step_s;
+    const struct incident *near = y->n_incidents > 0 ? why__incident(y) : NULL;
+    int64_t gap = near != NULL ? llabs(near->time_us - y->o->onset_us) : INT64_MAX;
+    if (near != NULL && gap <= 3600 * US) {
+        struct incident *x = &y->incidents[y->chosen];
+        x->low_us = x->low_us < y->o->onset_us ? x->low_us : y->o->onset_us;
+        x->high_us = x->high_us > y->o->onset_us ? x->high_us : y->o->onset_us;
+        x->time_us = y->o->onset_us;
+        return;
+    }
+    y->n_incidents = y->n_incidents == INCIDENTS_MAX ? INCIDENTS_MAX - 1 : y->n_incidents;
+    y->chosen = y->n_incidents++;
+    struct incident *x = &y->incidents[y->chosen];
+    uint32_t from = at < 0 ? 0 : at >= t->n ? t->n - 1 : (uint32_t)at;
+    double s, w;
+    *x = (struct incident){.from = from, .to = t->n, .ongoing = true, .type = "step_change", .p = 1};
+    x->time_us = y->o->onset_us;
+    x->low_us = x->time_us - t->step_s * US;
+    x->high_us = x->time_us + t->step_s * US;
+    x->end_us = INT64_MAX;
+    sum_between(t, t->from_s, x->time_us / US, &s, &w);
+    x->before = w > 0 ? s / w : 0;
+    sum_between(t, x->time_us / US, t->from_s + (int64_t)t->n * t->step_s, &s, &w);
+    x->after = w > 0 ? s / w : 0;
+}
+
+bool why__find_onset(struct why *y)
+{
+    struct coarse c = coarsen(y);
+    uint32_t *starts = lq_alloc((c.n + 2) * sizeof *starts);
+    size_t k = c.n > 0 ? cut(y, &c, starts) : 0;
+    struct seg *seg = lq_alloc((k + 1) * sizeof *seg);
+    for (size_t i = 0; i < k; i++) {
+        seg[i].from = starts[i];
+        seg[i].to = i + 1 < k ? starts[i + 1] : c.n;
+        for (uint32_t j = seg[i].from; j < seg[i].to; j++) {
+            seg[i].s += c.s[j];
+            seg[i].w += c.w[j];
+        }
+        seg[i].rate = seg[i].w > 0 ? seg[i].s / seg[i].w : 0;
+    }
+    find_runs(y, &c, seg, k);
+    drop_usual(y);
+    for (uint32_t i = 0; i < y->n_incidents; i++) {
+        why__refine(y, &y->incidents[i], c.k);
+    }
+    choose(y);
+    if (y->o->onset_us != INT64_MIN) {
+        given_onset(y);
+    }
     free(seg);
-    return found;
+    free(starts);
+    free(c.s);
+    free(c.w);
+    free(c.seen);
+    return y->n_incidents > 0 && (y->o->onset_us != INT64_MIN || why__incident(y)->severity >= 0);
 }

@@ -11,7 +11,7 @@
 
 const struct flag cli_flags[] = {
     {"--data", "DIR", "the store (else $LQ_DATA, $XDG_STATE_HOME/lq, ~/.local/state/lq)", FLAG_DATA},
-    {"--format", "NAME", "output: table, chart, csv, json, ndjson (why: text, json)", FLAG_FORMAT},
+    {"--format", "NAME", "output: table, chart, csv, json, ndjson (why: text, json, markdown, html)", FLAG_FORMAT},
     {"--since", "TIME", "from: 2026-03-02, \"2026-03-02 14:00\", now-2h, 2h (= that long ago), epoch seconds", FLAG_SINCE},
     {"--until", "TIME", "to, exclusive", FLAG_UNTIL},
     {"--tz", "ZONE", "zone of times shown, and of stamps that carry none: Europe/Berlin, UTC, local, +02:00", FLAG_TZ},
@@ -23,12 +23,15 @@ const struct flag cli_flags[] = {
     {"--id", "NAME", "identity of standard input, so that the same content counts once", FLAG_ID},
     {"--threads", "N", "parsers (default: one per core)", FLAG_THREADS},
     {"--no-sync", NULL, "do not wait for the disk (benchmarks)", FLAG_NO_SYNC},
-    {"--target", "QUERY", "what went wrong (default: errors)", FLAG_TARGET},
+    {"--target", "QUERY", "what went wrong: a query of one column (default: errors)", FLAG_TARGET},
     {"--onset", "TIME", "when it began, if you know better", FLAG_ONSET},
     {"--lookback", "DURATION", "how far back to look for causes (default: everything)", FLAG_LOOKBACK},
     {"--top", "N", "suspects shown (default 5)", FLAG_TOP},
     {"--listen", "ADDRESS:PORT", "where to serve (default 127.0.0.1:8088; port 0: any free one)", FLAG_LISTEN},
     {"--tokens", "FILE", "who may ask: lines of TOKEN SCOPE[,SCOPE]; needed to serve other machines", FLAG_TOKENS},
+    {"--at", "TIME", "when it happened (default: now)", FLAG_AT},
+    {"--host", "NAME", "the host that it concerns (default: all)", FLAG_HOST},
+    {"--service", "NAME", "the service that it concerns (default: all)", FLAG_SERVICE},
     {"--explain", NULL, "show the terms of each score", FLAG_EXPLAIN},
     {"--compare", "DURATION", "the last DURATION against the one before: what is new, gone, more, fewer", FLAG_COMPARE},
     {"--timeout", "DURATION", "give up after that long", FLAG_TIMEOUT},
@@ -86,6 +89,9 @@ static enum lq_err set_flag(struct cli *c, const struct flag *f, const char *val
     case FLAG_TOKENS: c->token_file = value; break;
     case FLAG_COMPARE: c->compare = value; break;
     case FLAG_TIMEOUT: c->timeout = value; break;
+    case FLAG_AT: c->at = value; break;
+    case FLAG_HOST: c->host = value; break;
+    case FLAG_SERVICE: c->service = value; break;
     case FLAG_EXPLAIN: c->explain = true; break;
     case FLAG_NO_SYNC: c->no_sync = true; break;
     case FLAG_TOP: return set_number(f->name, value, 100, &c->top, e);

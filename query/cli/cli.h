@@ -20,11 +20,12 @@ enum flag_id {
     FLAG_LABEL = 1 << 6, FLAG_LABEL_FROM = 1 << 7, FLAG_REFERENCE = 1 << 8, FLAG_ID = 1 << 9, FLAG_THREADS = 1 << 10, FLAG_TARGET = 1 << 11,
     FLAG_ONSET = 1 << 12, FLAG_LOOKBACK = 1 << 13, FLAG_TOP = 1 << 14, FLAG_EXPLAIN = 1 << 15, FLAG_NO_SYNC = 1 << 16, FLAG_FORMATS = 1 << 17,
     FLAG_LISTEN = 1 << 18, FLAG_TOKENS = 1 << 19, FLAG_TIMEOUT = 1 << 20, FLAG_COMPARE = 1 << 21,
+    FLAG_AT = 1 << 25, FLAG_HOST = 1 << 26, FLAG_SERVICE = 1 << 27,
 };
 enum { FLAGS_LOADING = FLAG_FORMAT_NAME | FLAG_LABEL | FLAG_LABEL_FROM | FLAG_TZ | FLAG_REFERENCE | FLAG_THREADS | FLAG_FORMATS };
 
 struct cli {
-    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir, *listen, *token_file, *timeout, *compare;
+    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir, *listen, *token_file, *timeout, *compare, *at, *host, *service;
     unsigned threads, top;
     bool explain, no_sync, color;
     struct label_rules labels;
@@ -75,6 +76,7 @@ extern const struct flag cli_flags[]; /* ends with name NULL */
 int cmd_query(struct cli *c);
 int cmd_plan(struct cli *c);
 int cmd_why(struct cli *c);
+int cmd_mark(struct cli *c);
 int cmd_load(struct cli *c);
 int cmd_format(struct cli *c);
 int cmd_streams(struct cli *c);

@@ -3,8 +3,12 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdlib.h>
+
 #include "query/change/why.h"
 #include "query/cli/cli.h"
+
+enum { RECENT_S = 24 * 3600 };
 
 static enum lq_err why_options(struct cli *c, struct why_options *o, struct snapshot *snap, struct lq_error *e)
 {
@@ -21,7 +25,53 @@ static enum lq_err why_options(struct cli *c, struct why_options *o, struct snap
     if (err == LQ_OK && c->lookback != NULL) {
         err = duration_parse(lq_str_of(c->lookback), &o->lookback_us, e);
     }
+    if (c->n_args == 0 && c->since == NULL) {
+        o->recent_us = RECENT_S * 1000000LL; /* of a store: the last day, unless nothing began in it */
+    }
     return err;
+}
+
+static const struct output {
+    const char *name;
+} outputs[] = {{"text"}, {"json"}, {"markdown"}, {"html"}};
+enum { OUT_TEXT, OUT_JSON, OUT_MARKDOWN, OUT_HTML, OUTPUTS };
+
+static enum lq_err choose_output(const struct cli *c, int *out, struct lq_error *e)
+{
+    const char *names[OUTPUTS], *want = c->format == NULL || strcmp(c->format, "table") == 0 ? "text"
+                                        : strcmp(c->format, "md") == 0                       ? "markdown"
+                                                                                             : c->format;
+    for (int i = 0; i < OUTPUTS; i++) {
+        names[i] = outputs[i].name;
+        if (strcmp(names[i], want) == 0) {
+            *out = i;
+            return LQ_OK;
+        }
+    }
+    const char *near = lq_nearest(want, strlen(want), names, OUTPUTS);
+    lq_error_set(e, LQ_EINVAL, "lq why has no output format \"%s\"", want);
+    lq_error_hint(
+        e, near != NULL ? "did you mean %s? (text, json, markdown, html)" : "formats: text, json, markdown, html%s",
+        near != NULL ? near : "");
+    return LQ_EINVAL;
+}
+
+static void print(const struct cli *c, const struct why_answer *a, int output)
+{
+    struct why_style st = {.tz = c->tz, .explain = c->explain, .color = c->color, .width = c->width};
+    switch (output) {
+    case OUT_JSON:
+        why_print_json(a, stdout);
+        break;
+    case OUT_MARKDOWN:
+        why_print_markdown(a, &st, stdout);
+        break;
+    case OUT_HTML:
+        why_print_html(a, &st, stdout);
+        break;
+    default:
+        why_print_text(a, &st, stdout);
+    }
 }
 
 int cmd_why(struct cli *c)
@@ -30,18 +80,12 @@ int cmd_why(struct cli *c)
     struct store *store = NULL;
     struct snapshot *snap = NULL;
     struct why_options o;
-    struct why_answer answer = {0};
-    int status = EXIT_DONE;
-    bool json = c->format != NULL && strcmp(c->format, "json") == 0;
-    if (c->format != NULL && !json && strcmp(c->format, "text") != 0) {
-        lq_error_set(&e, LQ_EINVAL, "lq why has no output format \"%s\"", c->format);
-        lq_error_hint(&e, "formats: text, json");
-        return cli_fail(&e);
-    }
-    enum lq_err err = LQ_OK;
-    if (c->n_args > 0) {
+    struct why_answer *answer = lq_alloc(sizeof *answer);
+    int status = EXIT_DONE, output = OUT_TEXT;
+    enum lq_err err = choose_output(c, &output, &e);
+    if (err == LQ_OK && c->n_args > 0) {
         err = cli_load_temporary(c, 0, &store, &status, &e);
-    } else {
+    } else if (err == LQ_OK) {
         err = cli_open(c, false, &store, &e);
     }
     if (err == LQ_OK) {
@@ -51,18 +95,14 @@ int cmd_why(struct cli *c)
         err = why_options(c, &o, snap, &e);
     }
     if (err == LQ_OK) {
-        err = why_run(snap, &o, &answer, &e);
+        err = why_run(snap, &o, answer, &e);
     }
     snapshot_close(&snap);
     store_close(&store);
-    if (err != LQ_OK) {
-        return cli_fail(&e);
+    if (err == LQ_OK) {
+        print(c, answer, output);
+        why_fini(answer);
     }
-    if (json) {
-        why_print_json(&answer, stdout);
-    } else {
-        why_print_text(&answer, c->tz, c->explain, c->color, stdout);
-    }
-    why_fini(&answer);
-    return status;
+    free(answer);
+    return err != LQ_OK ? cli_fail(&e) : status;
 }

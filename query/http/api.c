@@ -94,7 +94,7 @@ static enum lq_err api_why(void *ctx, const struct http_request *r, struct http_
     struct timezone_rules *own = NULL;
     const struct timezone_rules *tz = NULL;
     struct why_options w = {.target = http_param_text(r, "target"), .onset_us = INT64_MIN, .top = number_param(r, "top", 0, 100)};
-    struct why_answer answer = {0};
+    struct why_answer *answer = lq_alloc(sizeof *answer);
     struct snapshot *snap = NULL;
     bool json = format == NULL || strcmp(format, "json") == 0;
     enum lq_err err = zone(a, r, &own, &tz, e);
@@ -109,18 +109,20 @@ static enum lq_err api_why(void *ctx, const struct http_request *r, struct http_
         err = why_times(a, r, snap, &w, e);
     }
     if (err == LQ_OK) {
-        err = why_run(snap, &w, &answer, e);
+        err = why_run(snap, &w, answer, e);
     }
     snapshot_close(&snap);
     if (err == LQ_OK) {
         o->type = type_of(json ? "json" : format);
         if (json) {
-            why_print_json(&answer, o->out);
+            why_print_json(answer, o->out);
         } else {
-            why_print_text(&answer, tz, http_has_param(r, "explain"), false, o->out);
+            struct why_style style = {.tz = tz, .explain = http_has_param(r, "explain")};
+            why_print_text(answer, &style, o->out);
         }
-        why_fini(&answer);
+        why_fini(answer);
     }
+    free(answer);
     timezone_free(&own);
     return err;
 }

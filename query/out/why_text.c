@@ -1,33 +1,44 @@
 /*
- * why_text.c - the answer of `why` for people
+ * why_text.c - the answer of `why` for people, at the width of their terminal
  *
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
 
-#include "query/change/why.h"
-#include "schema/derive.h"
+#include "query/out/why_sentence.h"
 
-static const char *bold(bool color)
+enum { WIDTH = 96, LINE_WIDTH_MIN = 40 };
+
+static const char *bold(const struct why_style *st)
 {
-    return color ? "\033[1m" : "";
+    return st->color ? "\033[1m" : "";
 }
 
-static const char *plain(bool color)
+static const char *faint(const struct why_style *st)
 {
-    return color ? "\033[0m" : "";
+    return st->color ? "\033[2m" : "";
 }
 
-/* Words at the width of a terminal, continued under the indent. */
-static void wrapped(FILE *f, const char *indent, const char *text)
+static const char *plain(const struct why_style *st)
 {
-    enum { WIDTH = 96 };
-    size_t at = 0, n = strlen(text), left = strlen(indent);
+    return st->color ? "\033[0m" : "";
+}
+
+static int width_of(const struct why_style *st)
+{
+    return st->width >= LINE_WIDTH_MIN && st->width < 200 ? (int)st->width - 1 : WIDTH;
+}
+
+/* Words at the width of the terminal, continued under the indent. */
+static void wrapped(FILE *f, const struct why_style *st, const char *indent, const char *text)
+{
+    size_t at = 0, n = strlen(text), left = strlen(indent), width = (size_t)width_of(st);
     fputs(indent, f);
     size_t col = left;
     while (at < n) {
         size_t word = strcspn(text + at, " ");
-        if (col > left && col + 1 + word > WIDTH) {
+        size_t cols = why_columns((lq_str){text + at, word});
+        if (col > left && col + 1 + cols > width) {
             fprintf(f, "\n%*s", (int)left, "");
             col = left;
         } else if (col > left) {
@@ -35,95 +46,154 @@ static void wrapped(FILE *f, const char *indent, const char *text)
             col++;
         }
         fwrite(text + at, 1, word, f);
-        col += word;
+        col += cols;
         at += word + (at + word < n);
     }
     fputc('\n', f);
 }
 
-static void spark(const struct why_answer *a, FILE *f)
+static void spark(FILE *f, const double *v)
 {
     static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    double top = 0;
+    for (int i = 0; i < WHY_SPARK; i++) {
+        top = v[i] > top ? v[i] : top;
+    }
+    for (int i = 0; i < WHY_SPARK; i++) {
+        int level = top > 0 && v[i] >= 0 ? (int)(v[i] / top * 7.999) : 0;
+        fputs(v[i] < 0 ? " " : blocks[level], f);
+    }
+}
+
+static void target_spark(FILE *f, const struct why_answer *a)
+{
     double top = 0;
     for (int i = 0; i < WHY_SPARK; i++) {
         top = a->spark[i] > top ? a->spark[i] : top;
     }
     fputs("  ", f);
-    for (int i = 0; i < WHY_SPARK; i++) {
-        int level = top > 0 && a->spark[i] >= 0 ? (int)(a->spark[i] / top * 7.999) : 0;
-        fputs(a->spark[i] < 0 ? " " : blocks[level], f);
-    }
-    fprintf(f, "  errors, up to %.3g %%\n", 100 * top);
+    spark(f, a->spark);
+    fprintf(f, "  %s, up to %.3g%s\n", a->noun, top, a->unit);
     if (a->has_onset && a->to_us > a->from_us) {
-        int at = (int)((double)(a->onset_us - a->from_us) / (double)(a->to_us - a->from_us) * WHY_SPARK);
-        fprintf(f, "  %*s^ onset\n", at < WHY_SPARK ? at : WHY_SPARK - 1, "");
+        int at = (int)((double)(a->onset.time_us - a->from_us) / (double)(a->to_us - a->from_us) * WHY_SPARK);
+        at = at < 0 ? 0 : at >= WHY_SPARK ? WHY_SPARK - 1 : at;
+        fprintf(f, at > WHY_SPARK - 10 ? "  %*sonset ^\n" : "  %*s^ onset\n", at > WHY_SPARK - 10 ? at - 6 : at, "");
     }
 }
 
-static void print_onset(const struct why_answer *a, const struct timezone_rules *tz, FILE *f, bool color)
+static void print_onset(FILE *f, const struct why_answer *a, const struct why_style *st)
 {
-    char t[32], lo[32], hi[32], span[40];
-    time_print_local(a->onset_us, tz, t);
-    time_print_local(a->onset_low_us, tz, lo);
-    time_print_local(a->onset_high_us, tz, hi);
-    fprintf(f, "%sThe errors started %s%s  (between %s and %s; %s)\n", bold(color), t, plain(color), lo + 11, hi + 11,
-            strcmp(a->onset_type, "trend_change") == 0 ? "rising step by step" : strcmp(a->onset_type, "spike") == 0 ? "a spike" : "a step");
-    fprintf(f, "  %.3g %% of requests failed before, %.3g %% since (%s)\n", 100 * a->rate_before, 100 * a->rate_after, a->stream);
-    spark(a, f);
-    duration_print(((a->ongoing ? a->to_us : a->end_us) - a->onset_us) / 60000000 * 60000000, span, sizeof span);
-    fprintf(f, "\n%sImpact%s  %llu of %llu requests failed", bold(color), plain(color), (unsigned long long)a->errors, (unsigned long long)a->requests);
-    if (a->identities > 0) {
-        fprintf(f, ", about %llu clients hit", (unsigned long long)a->identities);
+    char text[512];
+    why_onset_sentence(a, st->tz, text, sizeof text);
+    fputs(bold(st), f);
+    wrapped(f, st, "", text);
+    fputs(plain(st), f);
+    why_level_sentence(a, text, sizeof text);
+    wrapped(f, st, "  ", text);
+    target_spark(f, a);
+    if (a->share) {
+        why_impact_sentence(a, text, sizeof text);
+        fprintf(f, "\n%sImpact%s\n", bold(st), plain(st));
+        wrapped(f, st, "  ", text);
+        for (uint32_t i = 0; i < a->n_audiences; i++) {
+            why_audience_sentence(&a->audiences[i], a->identity, text, sizeof text);
+            wrapped(f, st, "  ", text);
+        }
     }
-    fprintf(f, "; %s %s\n", a->ongoing ? "still going on after" : "it lasted", span);
+    if (a->n_where > 0) {
+        fprintf(f, "\n%sWhere%s\n", bold(st), plain(st));
+    }
+    for (uint32_t i = 0; i < a->n_where; i++) {
+        wrapped(f, st, "  ", a->where[i].text);
+    }
 }
 
-static void print_suspect(const struct why_answer *a, uint32_t i, const struct timezone_rules *tz, bool explain, bool color, FILE *f)
+static void print_suspect(FILE *f, const struct why_answer *a, uint32_t i, const struct why_style *st)
 {
-    static const char *const terms[] = {"time", "trend", "novelty", "contrast", "recovery"};
     const struct why_suspect *s = &a->suspects[i];
-    char t[32];
-    time_print_local(s->time_us, tz, t);
-    fprintf(f, "\n %s%u. %s%s\n", bold(color), i + 1, s->title, plain(color));
-    fprintf(f, "    %s, %s confidence (%.2f)\n", t, s->confidence, s->score);
-    if (explain) {
+    char t[32], indent[16], title[1024];
+    time_print_local(s->time_us, st->tz, t);
+    snprintf(indent, sizeof indent, "%2u. ", i + 1);
+    snprintf(title, sizeof title, "%s", s->title);
+    fprintf(f, "\n%s", bold(st));
+    wrapped(f, st, indent, title);
+    fprintf(f, "%s    %s, %s confidence (%.2f)\n", plain(st), t, s->confidence, s->score);
+    if (st->explain) {
         fputs("    score from", f);
-        for (int k = 0; k < 5; k++) {
-            fprintf(f, " %s %.2f", terms[k], s->terms[k]);
+        for (int k = 0; k < WHY_TERMS; k++) {
+            if (s->terms[k] > 0.005) {
+                fprintf(f, " %s %.2f", why_term_names[k], s->terms[k]);
+            }
         }
         fputc('\n', f);
     }
+    if (s->spark_text != NULL) {
+        fputs("  ", f);
+        spark(f, s->spark);
+        fprintf(f, "  %s%s%s\n", faint(st), s->spark_text, plain(st));
+    }
     for (uint32_t k = 0; k < s->n_evidence; k++) {
-        wrapped(f, "    - ", s->evidence[k]);
+        wrapped(f, st, "    - ", s->evidence[k]);
     }
     for (uint32_t k = 0; k < s->n_lines; k++) {
-        fprintf(f, "      | %.*s%s\n", 110, s->lines[k], strlen(s->lines[k]) > 110 ? "…" : "");
+        size_t n = strlen(s->lines[k]), fit = why_fit((lq_str){s->lines[k], n}, (size_t)width_of(st) - 9);
+        fprintf(f, "      %s| %.*s%s%s\n", faint(st), (int)fit, s->lines[k], fit < n ? "…" : "", plain(st));
     }
 }
 
-void why_print_text(const struct why_answer *a, const struct timezone_rules *tz, bool explain, bool color, FILE *f)
+static void print_others(FILE *f, const struct why_answer *a, const struct why_style *st)
 {
     char t[32];
-    if (a->has_onset) {
-        print_onset(a, tz, f, color);
-        fprintf(f, "\n%sWhat changed before%s\n", bold(color), plain(color));
+    if (a->n_others == 0) {
+        return;
+    }
+    fprintf(f, "\n%sOther onsets%s (--onset TIME asks for one)\n", bold(st), plain(st));
+    for (uint32_t i = 0; i < a->n_others; i++) {
+        const struct why_onset *o = &a->others[i];
+        time_print_local(o->time_us, st->tz, t);
+        fprintf(f, "  %s  %s to %.3g%s", t, o->after < o->before ? "down" : "up", o->after * a->unit_scale, a->unit);
+        if (!o->ongoing) {
+            char span[40];
+            duration_print((o->end_us - o->time_us) / 60000000 * 60000000, span, sizeof span);
+            fprintf(f, " for %s", span);
+        }
+        fputc('\n', f);
+    }
+}
+
+void why_print_text(const struct why_answer *a, const struct why_style *st, FILE *f)
+{
+    char t[32];
+    if (!a->has_onset) {
+        target_spark(f, a);
+    } else {
+        print_onset(f, a, st);
+        if (a->n_suspects > 0) {
+            fprintf(f, "\n%sWhat changed before%s\n", bold(st), plain(st));
+        }
         for (uint32_t i = 0; i < a->n_suspects; i++) {
-            print_suspect(a, i, tz, explain, color, f);
+            print_suspect(f, a, i, st);
         }
         if (a->n_cleared > 0) {
-            fprintf(f, "\n%sCleared%s\n", bold(color), plain(color));
+            fprintf(f, "\n%sCleared%s\n", bold(st), plain(st));
         }
         for (uint32_t i = 0; i < a->n_cleared; i++) {
-            time_print_local(a->cleared[i].time_us, tz, t);
+            time_print_local(a->cleared[i].time_us, st->tz, t);
             fprintf(f, "  %s  %s\n", t, a->cleared[i].title);
-            wrapped(f, "      ", a->cleared[i].reason);
+            wrapped(f, st, "      ", a->cleared[i].reason);
         }
-        fprintf(f, "\n%llu series tested, %llu moved before the errors (false discovery rate %.2g); %llu lines\n", (unsigned long long)a->tested,
-                (unsigned long long)a->moved, a->fdr, (unsigned long long)a->lines);
-    } else {
-        spark(a, f);
+        print_others(f, a, st);
+        fputc('\n', f);
+        char text[256];
+        why_tested_sentence(a, text, sizeof text);
+        wrapped(f, st, "", text);
+    }
+    for (uint32_t i = 0; i < a->n_silent; i++) {
+        char text[256];
+        why_silent_sentence(&a->silent[i], st->tz, text, sizeof text);
+        wrapped(f, st, "", text);
     }
     for (uint32_t i = 0; i < a->n_notices; i++) {
-        fprintf(f, "%s\n", a->notices[i]);
+        wrapped(f, st, "", a->notices[i]);
     }
 }

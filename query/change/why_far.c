@@ -1,0 +1,304 @@
+/*
+ * why_far.c - what moved before the onset, far back: every series of the far grid tested, up to the onset only
+ *
+ * What moves with or after the errors may be their effect, so only the time before them counts here. Volumes are tested
+ * as shares of their stream (the daily cycle cancels), and count as changed only when the volume itself moved the same
+ * way: when one value grows, the shares of all others fall. Latencies are tested as the mean of their logarithm; a host
+ * or route counts only when it also moved apart from its stream. New and vanished values: the chance that all records
+ * fall into the part of the time where they were seen. A series is tested once more on each side of its best change.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "query/change/why_int.h"
+
+enum { RECORDS_MIN = 32, SPLIT_POINTS_MIN = 24, MEASURED_MIN = 200, NOVEL_MIN = 4 };
+
+int why__finding_order(const void *a, const void *b)
+{
+    const struct finding *x = *(const struct finding *const *)a, *z = *(const struct finding *const *)b;
+    if (x->time_us != z->time_us) {
+        return x->time_us < z->time_us ? -1 : 1;
+    }
+    int c = strcmp(x->stream_name, z->stream_name);
+    c = c != 0 ? c : (x->dim > z->dim) - (x->dim < z->dim);
+    c = c != 0 ? c : lq_str_cmp(x->text, z->text);
+    c = c != 0 ? c : (int)x->metric - (int)z->metric;
+    c = c != 0 ? c : (int)x->shape - (int)z->shape;
+    c = c != 0 ? c : (int)x->measure - (int)z->measure;
+    return c != 0 ? c : (int)x->near - (int)z->near;
+}
+
+struct finding *why__add_finding(struct why *y, uint32_t stream, uint32_t dim, uint32_t value)
+{
+    lq_grow(&y->findings, &y->cap_findings, y->n_findings + 1, sizeof *y->findings);
+    struct finding *f = &y->findings[y->n_findings++];
+    *f = (struct finding){.stream = stream, .dim = dim, .value = value, .event = -1, .p = 1, .stat = 0};
+    f->stream_name = why__info(y, stream)->schema->name;
+    f->text = dim != NO_DIM ? why__value(y, stream, dim, value) : (lq_str){0};
+    f->message = why__is_template(why__info(y, stream)->schema, dim);
+    if (f->message) {
+        f->cause = why__cause_words(why__value(y, stream, dim, value));
+    }
+    return f;
+}
+
+/* Steps before the onset; one is left out: the rise may have begun within it. */
+static uint32_t before_onset(const struct why *y)
+{
+    uint32_t t = grid_step(&y->far, why__incident(y)->low_us);
+    return t > 1 ? t - 1 : 0;
+}
+
+static void keep(struct why *y, struct finding *f, const struct change *c, uint32_t from)
+{
+    f->shape = c->shape == SHAPE_KINK ? FINDING_TREND : FINDING_STEP;
+    f->p = c->p;
+    f->stat = c->stat;
+    f->before = c->before;
+    f->after = c->after;
+    f->time_us = grid_time_us(&y->far, from + c->at);
+    f->low_us = grid_time_us(&y->far, from + (c->low > 0 ? c->low - 1 : 0));
+    f->high_us = grid_time_us(&y->far, from + c->high + 1);
+}
+
+static double mean_of(const float *x, uint32_t from, uint32_t to)
+{
+    double s = 0;
+    for (uint32_t i = from; i < to; i++) {
+        s += (double)x[i];
+    }
+    return to > from ? s / (to - from) : 0;
+}
+
+struct place { /* a series of the far grid */
+    uint32_t stream;
+    const struct grid_stream *st;
+    const struct grid_series *x;
+};
+
+static struct finding *place_finding(struct why *y, const struct place *p)
+{
+    return why__add_finding(y, p->stream, p->x == &p->st->total ? NO_DIM : p->x->dim, p->x->value);
+}
+
+/* A share of its whole over [from, to); then each side of the change. */
+static void test_share(struct why *y, const struct place *p, const float *part, const float *whole,
+                       enum finding_metric metric, uint32_t from, uint32_t to, int depth)
+{
+    double sum = 0, all = 0;
+    for (uint32_t t = from; t < to; t++) {
+        sum += (double)part[t];
+        all += (double)whole[t];
+        y->w[t] = (double)whole[t];
+        y->y[t] = whole[t] > 0 ? (double)part[t] / (double)whole[t] : 0;
+    }
+    struct change c;
+    if (sum < RECORDS_MIN || sum > all - RECORDS_MIN / 4 || !change_best(y->y + from, y->w + from, to - from, &c)) {
+        return;
+    }
+    double least = 1 / all;
+    struct finding *f = place_finding(y, p);
+    f->metric = metric;
+    keep(y, f, &c, from);
+    f->before = f->before > least ? f->before : least;
+    f->after = f->after > least ? f->after : least;
+    double moved = log(f->after / f->before);
+    if (metric == METRIC_SHARE) { /* the volume must move the same way */
+        double v = log((mean_of(part, from + c.at, to) + 1e-6) / (mean_of(part, from, from + c.at) + 1e-6));
+        f->level_only = v * moved <= 0 || fabs(v) < 0.1;
+    }
+    bool small = fabs(moved) < 0.15 || f->level_only;
+    double found = f->p;
+    f->p = small ? 1 : f->p;
+    if (depth > 0 && found < 1e-3) {
+        uint32_t at = from + c.at;
+        if (at - from >= SPLIT_POINTS_MIN) {
+            test_share(y, p, part, whole, metric, from, at, depth - 1);
+        }
+        if (to - at >= SPLIT_POINTS_MIN) {
+            test_share(y, p, part, whole, metric, at, to, depth - 1);
+        }
+    }
+}
+
+/* The same question about the difference from the stream's own mean: a host that only follows its stream did not
+ * change. */
+static double apart_from_total(struct why *y, const struct grid_stream *st, uint32_t m, uint32_t from, uint32_t to)
+{
+    struct change c;
+    for (uint32_t t = from; t < to; t++) {
+        y->y[t] -= grid_mean_log(&st->total, m, t);
+    }
+    return change_best(y->y + from, y->w + from, to - from, &c) ? c.p : 1;
+}
+
+static void test_measure(struct why *y, const struct place *p, uint32_t m, uint32_t from, uint32_t to, int depth)
+{
+    const struct grid_series *x = p->x;
+    double seen = 0;
+    for (uint32_t t = from; t < to; t++) {
+        double k = (double)x->log_n[m][t];
+        y->w[t] = k;
+        y->y[t] = grid_mean_log(x, m, t);
+        seen += k;
+    }
+    struct change c;
+    if (seen < MEASURED_MIN || !change_best(y->y + from, y->w + from, to - from, &c)) {
+        return;
+    }
+    struct finding *f = place_finding(y, p);
+    double scale = (double)p->st->info->schema->measures[m].scale;
+    f->metric = METRIC_MEASURE;
+    f->measure = m;
+    keep(y, f, &c, from);
+    f->before = expm1(c.before) / scale;
+    f->after = expm1(c.after) / scale;
+    double found = f->p;
+    if (fabs(c.after - c.before) < 0.04) {
+        f->p = 1;
+    } else if (x != &p->st->total) {
+        double q = apart_from_total(y, p->st, m, from, to);
+        f->p = q > f->p ? q : f->p;
+    }
+    if (depth > 0 && found < 1e-3) {
+        uint32_t at = from + c.at;
+        if (at - from >= SPLIT_POINTS_MIN) {
+            test_measure(y, p, m, from, at, depth - 1);
+        }
+        if (to - at >= SPLIT_POINTS_MIN) {
+            test_measure(y, p, m, at, to, depth - 1);
+        }
+    }
+}
+
+struct presence {
+    uint32_t first, last, steps;
+    double count, whole, since_first, until_last, errors;
+};
+
+static struct presence presence_of(const struct place *p, uint32_t n)
+{
+    struct presence r = {.first = UINT32_MAX};
+    for (uint32_t t = 0; t < n; t++) {
+        double all = (double)p->st->total.count[t];
+        r.whole += all;
+        if (p->x->count[t] > 0) {
+            r.since_first = r.first == UINT32_MAX ? 0 : r.since_first;
+            r.first = r.first == UINT32_MAX ? t : r.first;
+            r.last = t;
+            r.steps++;
+            r.count += (double)p->x->count[t];
+            r.errors += (double)p->x->errors[t];
+            r.until_last = r.whole;
+        }
+        r.since_first += r.first == UINT32_MAX ? 0 : all;
+    }
+    return r;
+}
+
+/* Seen first, or last, inside the range. */
+static void test_presence(struct why *y, const struct place *p, uint32_t n)
+{
+    struct presence r = presence_of(p, n);
+    if (r.first == UINT32_MAX || r.count < NOVEL_MIN || r.whole <= 0) {
+        return;
+    }
+    double trials = r.steps < r.count ? r.steps : r.count; /* records of one step are not independent */
+    double p_new = pow(r.since_first / r.whole, trials - 1), p_gone = pow(r.until_last / r.whole, trials - 1);
+    const struct value_info v = *snapshot_value(y->s, p->st->info->id, p->x->dim, p->x->value);
+    bool novel = p_new <= p_gone;
+    if (novel ? r.first == 0 : v.last_us >= grid_time_us(&y->far, n)) {
+        return; /* there from the beginning; or it came back */
+    }
+    struct finding *f = place_finding(y, p);
+    f->metric = METRIC_COUNT;
+    f->shape = novel ? FINDING_NEW : FINDING_GONE;
+    f->p = novel ? p_new : p_gone;
+    f->p = f->p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : f->p;
+    f->time_us = novel ? v.first_us : v.last_us;
+    f->low_us = f->high_us = f->time_us;
+    f->failing = r.errors * 2 > r.count;
+    double steps = novel ? n - r.first : r.last + 1; /* counts per second */
+    f->before = novel ? 0 : r.count / steps / (double)y->far.step_s;
+    f->after = novel ? r.count / steps / (double)y->far.step_s : 0;
+}
+
+static void test_stream(struct why *y, uint32_t i, uint32_t n)
+{
+    struct grid_stream *st = &y->far.streams[i];
+    const struct stream_schema *s = st->info->schema;
+    struct place p = {i, st, &st->total};
+    if (i == y->target_stream) {
+        test_share(y, &p, st->total.errors, st->total.count, METRIC_ERRORS, 0, n, 0);
+    }
+    for (uint32_t m = 0; m < s->n_measures; m++) {
+        test_measure(y, &p, m, 0, n, 1);
+    }
+    for (uint32_t k = 0; k < st->n_series; k++) {
+        p.x = &st->series[k];
+        if (p.x->dim == DIM_VERSION || why__repeats(s, p.x->dim)) {
+            continue; /* events of their own; what another dimension says already */
+        }
+        test_presence(y, &p, n);
+        test_share(y, &p, p.x->count, st->total.count, METRIC_SHARE, 0, n, 1);
+        if (i == y->target_stream) {
+            test_share(y, &p, p.x->errors, p.x->count, METRIC_ERRORS, 0, n, 0);
+        }
+        for (uint32_t m = 0; m < s->n_measures && p.x->log_sum[m] != NULL; m++) {
+            test_measure(y, &p, m, 0, n, 1);
+        }
+    }
+}
+
+void why__far_findings(struct why *y)
+{
+    uint32_t n = before_onset(y);
+    y->y = lq_alloc((y->far.steps + 1) * sizeof *y->y);
+    y->w = lq_alloc((y->far.steps + 1) * sizeof *y->w);
+    for (uint32_t i = 0; i < y->far.n_streams; i++) {
+        test_stream(y, i, n);
+    }
+    free(y->y);
+    free(y->w);
+    y->y = y->w = NULL;
+}
+
+/* The same records under two dimensions (a logger and its only message) are one finding; the message says more. */
+static void drop_twins(struct why *y)
+{
+    for (size_t i = 0; i < y->n_findings; i++) {
+        struct finding *f = &y->findings[i];
+        for (size_t j = 0; j < y->n_findings && f->accepted && f->dim != NO_DIM && f->metric != METRIC_IDENTITIES;
+             j++) {
+            const struct finding *b = &y->findings[j];
+            bool same = b->accepted && b->stream == f->stream && b->dim != NO_DIM && b->dim != f->dim &&
+                        b->shape == f->shape && b->metric == f->metric && b->near == f->near &&
+                        b->time_us == f->time_us && fabs(b->before - f->before) <= 1e-9 * b->before &&
+                        fabs(b->after - f->after) <= 1e-9 * b->after;
+            if (same && (b->message || (!f->message && b->dim < f->dim))) {
+                f->accepted = false;
+            }
+        }
+    }
+}
+
+void why__accept_findings(struct why *y)
+{
+    double *p = lq_alloc((y->n_findings + 1) * sizeof *p);
+    bool *accepted = lq_alloc(y->n_findings + 1);
+    for (size_t i = 0; i < y->n_findings; i++) {
+        p[i] = y->findings[i].p;
+    }
+    y->a->fdr = WHY_FDR;
+    y->a->tested = y->n_findings;
+    y->a->moved = benjamini_hochberg(p, y->n_findings, WHY_FDR, accepted);
+    for (size_t i = 0; i < y->n_findings; i++) {
+        y->findings[i].accepted = accepted[i];
+    }
+    drop_twins(y);
+    free(p);
+    free(accepted);
+}

@@ -1,0 +1,340 @@
+/*
+ * why_judge.c - what speaks for an event, and what against it
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "query/change/why_rank.h"
+
+enum { MINE_MAX = 512, SHOWN = 6, AT_ONSET_SHOWN = 3, REPEAT_LOOK_S = 1800, STARTS_MAX = EVENTS_MAX };
+
+double why__chance(double rate, int64_t gap_us)
+{
+    return 1 - exp(-rate * ((double)(gap_us < 0 ? 0 : gap_us) / 1e6 + 60));
+}
+
+/* From the event to the onset: none when the event stands within the onset's interval. */
+static int64_t gap_of(const struct why *y, int64_t time_us)
+{
+    const struct incident *x = why__incident(y);
+    int64_t gap = x->low_us - time_us;
+    return gap < 0 ? 0 : gap;
+}
+
+static void time_terms(struct why *y, const struct event *e, struct why_suspect *s)
+{
+    const struct incident *x = why__incident(y);
+    int64_t gap = gap_of(y, e->time_us), wave = e->end_us - e->time_us;
+    wave = wave > 3600 * US ? 3600 * US : wave;
+    double close = exp(-(double)(gap > wave ? gap - wave : 0) / 1e6 / AT_ONCE_S), days = (double)gap / 86400e6;
+    double chance = why__chance(e->rate, gap + (x->high_us - x->low_us) / 2), rare = -log10(chance + 1e-12) / 2.5;
+    double rest = 0.04 + 0.1 * exp(-days / 3);
+    s->terms[WHY_TIME] = close * (rare > 1 ? 1 : rare < 0 ? 0 : rare);
+    s->terms[WHY_TIME] = s->terms[WHY_TIME] > rest ? s->terms[WHY_TIME] : rest;
+    gap = x->time_us - e->time_us;
+    why__add_evidence(s, gap >= 60 * US ? why__printf(y->a, "it happened %s before the %s", why__lead(y, gap),
+                                                      x->falling ? "drop" : "errors started")
+                                        : "it happened within a minute of the onset");
+}
+
+static int stronger(const void *a, const void *b)
+{
+    const struct finding *x = *(const struct finding *const *)a, *z = *(const struct finding *const *)b;
+    bool nx = x->shape == FINDING_NEW && !x->at_onset,
+         nz = z->shape == FINDING_NEW && !z->at_onset; /* what was never seen before says most */
+    if (nx != nz) {
+        return nx ? -1 : 1;
+    }
+    if (x->at_onset != z->at_onset) {
+        return x->at_onset ? 1 : -1;
+    }
+    bool cx = x->cause != NULL, cz = z->cause != NULL;
+    if (cx != cz) {
+        return cx ? -1 : 1;
+    }
+    if (x->stat != z->stat) {
+        return x->stat > z->stat ? -1 : 1;
+    }
+    return why__finding_order(a, b);
+}
+
+struct kinds { /* of measurements that agree */
+    bool measure, message;
+};
+
+/* What began with the event. */
+static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *s)
+{
+    const struct finding *mine[MINE_MAX];
+    const struct event *e = &y->events[i];
+    struct kinds k = {false, false};
+    size_t n = 0, shown_at_onset = 0;
+    for (size_t j = 0; j < y->n_findings && n < MINE_MAX; j++) {
+        if (y->findings[j].accepted && y->findings[j].event == (int)i) {
+            mine[n++] = &y->findings[j];
+        }
+    }
+    qsort(mine, n, sizeof *mine, stronger);
+    for (size_t j = 0; j < n; j++) {
+        const struct finding *f = mine[j];
+        bool itself = f->stream == e->stream && f->dim == e->dim && f->value == e->value,
+             traffic = (f->metric == METRIC_SHARE || f->metric == METRIC_COUNT) && !f->message;
+        double x = why__strength(f);
+        if (itself || (x < 0.05 && f->shape != FINDING_RENAME)) {
+            continue;
+        }
+        if (f->shape == FINDING_NEW) {
+            s->terms[WHY_NOVELTY] = 1 - (1 - s->terms[WHY_NOVELTY]) * (f->at_onset ? 0.7 : 0.4);
+            k.message = k.message || (!f->at_onset && f->message);
+        } else if (!f->at_onset && !traffic && f->shape != FINDING_GONE &&
+                   f->shape != FINDING_RENAME) { /* which routes people use is no trend towards failure */
+            s->terms[WHY_TREND] = x > s->terms[WHY_TREND] ? x : s->terms[WHY_TREND];
+            k.measure = k.measure || (f->metric == METRIC_MEASURE && x > 0.1);
+            k.message = k.message || (f->message && x > 0.1);
+        }
+        s->terms[WHY_CAUSE] = f->cause != NULL && f->message ? 1 : s->terms[WHY_CAUSE];
+        why__add_member(y, s, f);
+        shown_at_onset += f->at_onset;
+        if (s->n_members <= SHOWN && shown_at_onset <= AT_ONSET_SHOWN) {
+            why__add_evidence(s, why__finding_text(y, f));
+        }
+        if (f->message && f->after > f->before) {
+            why__add_line(y, s, f->stream, f->dim, f->value);
+        }
+        if (s->spark_text == NULL &&
+            (f->shape == FINDING_TREND || f->shape == FINDING_NEW || f->shape == FINDING_STEP)) {
+            why__spark(y, f, s);
+        }
+    }
+    return k;
+}
+
+static void contrast(struct why *y, const struct event *e, struct why_suspect *s)
+{
+    struct contrast c;
+    if (!why__event_contrast(y, e, &c)) {
+        return;
+    }
+    bool versions = c.exposed == 0;
+    const char *with =
+        versions ? why__printf(y->a, "requests served by %s%s", e->name, e->kind == EVENT_ROLLBACK ? "" : " or later")
+                 : "hosts that have it";
+    const char *without = versions ? "by older ones" : "hosts that do not have it at the same time";
+    const char *a = why__percent(y, c.errors[0] / c.count[0]), *b = why__percent(y, c.errors[1] / c.count[1]);
+    if (c.p < 1e-3 && c.ratio > 1.5) {
+        double x = 1 - exp(-1.5 * log(c.ratio));
+        s->terms[WHY_CONTRAST] = x > s->terms[WHY_CONTRAST] ? x : s->terms[WHY_CONTRAST];
+        why__add_evidence(s, why__printf(y->a, "%s fail %s of the time, %s %s", with, a, without, b));
+        return;
+    }
+    const struct incident *x = why__incident(y);
+    double others = c.errors[1] / c.count[1], enough = c.count[1] * (x->after - x->before);
+    if (c.ratio < 1.25 && enough > 10 && others > 2 * x->before && others > x->before + 0.4 * (x->after - x->before)) {
+        s->terms[WHY_AGAINST] = 1 - (1 - s->terms[WHY_AGAINST]) * 0.3;
+        why__add_evidence(s, why__printf(y->a, "against it: %s fail just as much (%s, %s %s)", without, b,
+                                         versions ? "newer ones" : "those with it", a));
+    }
+}
+
+/* Ended when it was taken back. */
+static void recovery(struct why *y, const struct event *e, struct why_suspect *s)
+{
+    const struct incident *x = why__incident(y);
+    if (x->ongoing) {
+        return;
+    }
+    for (const struct event *b = e + 1; b < y->events + y->n_events && b->time_us <= x->high_us; b++) {
+        if (b->kind == EVENT_RELEASE && e->kind == EVENT_RELEASE &&
+            (b->stream == e->stream || b->stream == NO_DIM || e->stream == NO_DIM)) {
+            return; /* another one ran when it began */
+        }
+    }
+    for (uint32_t i = 0; i < y->n_events; i++) {
+        const struct event *b = &y->events[i];
+        int64_t gap = x->end_us - b->time_us;
+        bool soon = gap > -300 * US &&
+                    gap<(1800 + y->t.step_s) * US + (b->end_us - b->time_us), later = b->time_us> e->time_us &&
+                    b->time_us > x->time_us;
+        bool undone = (e->kind == EVENT_RELEASE && b->kind == EVENT_ROLLBACK) ||
+                      (e->kind == EVENT_CONFIG && (b->kind == EVENT_CONFIG || b->kind == EVENT_ROLLBACK)) ||
+                      (e->kind == EVENT_RELEASE && b->kind == EVENT_RELEASE && e->stream == NO_DIM) ||
+                      (e->kind == EVENT_ROLLBACK && b->kind == EVENT_RELEASE);
+        if (b != e && soon && later && undone) {
+            s->terms[WHY_RECOVERY] = e->kind == EVENT_RELEASE && b->kind == EVENT_ROLLBACK ? 1 : 0.7;
+            why__add_evidence(s, why__printf(y->a, "the errors ended within %s of %s",
+                                             why__lead(y, gap < 60 * US ? 60 * US : gap), why__event_title(y, b)));
+            return;
+        }
+        if (b != e && soon && later && b->kind == EVENT_RESTART && e->kind != EVENT_JOB) {
+            why__add_evidence(
+                s, why__printf(
+                       y->a, "a restart ended the errors for now: what failed was in the memory of the processes (%s)",
+                       why__event_title(y, b)));
+            return;
+        }
+    }
+}
+
+/* Did messages of this kind stand before other onsets too? */
+static void repetition(struct why *y, const struct event *e, struct why_suspect *s)
+{
+    uint32_t hits = 0, m = 0;
+    if (e->stream == NO_DIM || e->text == NULL || y->n_incidents < 2) {
+        return;
+    }
+    const struct grid_stream *st = &y->far.streams[e->stream];
+    const struct grid_series *x = NULL;
+    for (uint32_t i = 0; i < st->n_series; i++) {
+        x = st->series[i].dim == e->dim && st->series[i].value == e->value ? &st->series[i] : x;
+    }
+    int64_t look = REPEAT_LOOK_S > y->far.step_s ? REPEAT_LOOK_S : y->far.step_s;
+    for (uint32_t i = 0; i < y->n_incidents && x != NULL; i++) {
+        uint32_t from = grid_step(&y->far, y->incidents[i].low_us - look * US),
+                 to = grid_step(&y->far, y->incidents[i].high_us);
+        bool hit = false;
+        for (uint32_t t = from; t <= to && t < y->far.steps; t++) {
+            hit = hit || x->count[t] > 0;
+        }
+        hits += hit;
+        m++;
+    }
+    double p = 1 - exp(-e->rate * (double)(look + 120)), tail = 0, term = pow(1 - p, m);
+    for (uint32_t k = 0; k <= m; k++) {
+        tail += k >= hits ? term : 0;
+        term *= (double)(m - k) / (k + 1) * p / (1 - p + 1e-12);
+    }
+    if (hits >= 2 && tail < 1e-3) {
+        s->terms[WHY_REPEAT] = hits >= 3 && tail < 1e-4 ? 1 : 0.7;
+        why__add_evidence(s, why__printf(y->a, "it came just before %u of %u onsets", hits, m));
+    }
+}
+
+/* The same age at each onset: one after the other, or host by host. */
+static void age(struct why *y, const struct event *e, struct why_suspect *s)
+{
+    const struct incident *x = why__incident(y);
+    double ages[INCIDENTS_MAX], least = INFINITY, most = 0, longest = 0;
+    uint32_t n = 0;
+    if ((e->kind != EVENT_RESTART && e->kind != EVENT_RELEASE && e->kind != EVENT_ROLLBACK) ||
+        x->time_us - e->time_us < 1800 * US) {
+        return;
+    }
+    for (uint32_t i = 0; i < y->n_incidents; i++) {
+        int64_t start = INT64_MIN;
+        for (uint32_t j = 0; j < y->n_events; j++) {
+            const struct event *b = &y->events[j];
+            bool starts = b->kind == EVENT_RESTART || b->kind == EVENT_RELEASE || b->kind == EVENT_ROLLBACK;
+            start = starts && b->time_us <= y->incidents[i].time_us && b->time_us > start ? b->time_us : start;
+        }
+        bool again = i > 0 && start < y->incidents[i - 1].time_us; /* a second onset of the same run of the program */
+        if (start != INT64_MIN && !again) {
+            ages[n++] = (double)(y->incidents[i].time_us - start) / 1e6;
+        } else if (start != INT64_MIN) {
+            longest = INFINITY;
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        least = ages[i] < least ? ages[i] : least;
+        most = ages[i] > most ? ages[i] : most;
+    }
+    bool last_start = true;
+    for (uint32_t j = 0; j < y->n_events; j++) {
+        const struct event *b = &y->events[j];
+        bool starts = b->kind == EVENT_RESTART || b->kind == EVENT_RELEASE || b->kind == EVENT_ROLLBACK;
+        last_start = last_start && !(starts && b->time_us > e->time_us && b->time_us <= x->time_us);
+    }
+    if (n >= 2 && last_start && longest < INFINITY && most - least <= (0.06 * most > 600 ? 0.06 * most : 600)) {
+        s->terms[WHY_AGE] = n >= 3 ? 1 : 0.75;
+        why__add_evidence(s, why__printf(y->a, "%u onsets came at the same age: %s to %s after a start", n,
+                                         why__lead(y, (int64_t)(least * 1e6)), why__lead(y, (int64_t)(most * 1e6))));
+    }
+}
+
+/* What leads to the errors began before the event: then it is not its effect. */
+static void precursor(struct why *y, uint32_t i, struct why_suspect *s)
+{
+    const struct event *e = &y->events[i];
+    const struct finding *best = NULL;
+    for (size_t j = 0; j < y->n_findings; j++) {
+        const struct finding *f = &y->findings[j];
+        bool harmful = f->accepted && f->after > f->before &&
+                       (f->metric == METRIC_MEASURE || f->metric == METRIC_ERRORS || (f->message && f->cause != NULL));
+        if (harmful && f->shape == FINDING_TREND && !f->near && f->event != (int)i && f->high_us < e->time_us &&
+            why__strength(f) > 0.15 &&
+            (best == NULL || f->stat > best->stat || (f->stat == best->stat && why__finding_order(&f, &best) < 0))) {
+            best = f;
+        }
+    }
+    if (best != NULL && s->terms[WHY_TREND] < why__strength(best) && s->terms[WHY_CONTRAST] < 0.5) {
+        s->terms[WHY_AGAINST] = 1 - (1 - s->terms[WHY_AGAINST]) * 0.4;
+        why__add_evidence(s, why__printf(y->a, "against it: %s before it, %s", why__lead(y, e->time_us - best->time_us),
+                                         why__finding_text(y, best)));
+    }
+}
+
+static const char *confidence(struct why *y, const struct why_suspect *s, const struct event *e, struct kinds k)
+{
+    const double *t = s->terms;
+    int64_t gap = gap_of(y, e->time_us);
+    bool close = gap <= CLOSE_S * US + (e->end_us - e->time_us), rare = why__chance(e->rate, gap) < 0.03;
+    if (t[WHY_AGAINST] > 0.4) {
+        return s->score > 0.5 ? "medium" : "low";
+    }
+    if ((t[WHY_CONTRAST] > 0.5 && (close || t[WHY_TREND] > 0.15)) || (t[WHY_RECOVERY] >= 1 && close && rare) ||
+        (t[WHY_TREND] > 0.3 && k.measure && k.message) || t[WHY_REPEAT] >= 1 || t[WHY_AGE] >= 1) {
+        return "high";
+    }
+    return t[WHY_TREND] > 0.2 || t[WHY_CONTRAST] > 0.5 || t[WHY_REPEAT] > 0.5 || t[WHY_AGE] > 0.5 ||
+                   (close && rare && t[WHY_TIME] > 0.3)
+               ? "medium"
+               : "low";
+}
+
+static void judge(struct why *y, uint32_t i, struct why_suspect *s)
+{
+    static const char *const kinds[] = {
+        [EVENT_RELEASE] = "release", [EVENT_ROLLBACK] = "rollback", [EVENT_RESTART] = "restart",
+        [EVENT_CONFIG] = "config",   [EVENT_JOB] = "spike",         [EVENT_MARKER] = "marker"};
+    const struct event *e = &y->events[i];
+    *s = (struct why_suspect){.kind = kinds[e->kind],
+                              .title = why__event_title(y, e),
+                              .time_us = e->time_us,
+                              .low_us = e->time_us,
+                              .high_us = e->end_us};
+    s->subject.metric = "count";
+    s->subject.stream = y->a->stream;
+    if (e->stream != NO_DIM) {
+        const struct stream_schema *x = why__info(y, e->stream)->schema;
+        s->subject.stream = why__printf(y->a, "%s", x->name);
+        s->subject.dim[0] = why__printf(y->a, "%s", x->dims[e->dim]);
+        s->subject.value[0] = e->text != NULL ? e->text : e->name;
+        why__add_line(y, s, e->stream, e->dim, e->value);
+    } else if (e->n_hosts > 0) {
+        s->subject.dim[0] = "host";
+        s->subject.value[0] = why__printf(y->a, "%.*s", (int)e->hosts[0].name.n, e->hosts[0].name.p);
+    }
+    time_terms(y, e, s);
+    struct kinds k = own_findings(y, i, s);
+    contrast(y, e, s);
+    recovery(y, e, s);
+    repetition(y, e, s);
+    age(y, e, s);
+    precursor(y, i, s);
+    s->score = why__combine(s, true);
+    s->confidence = confidence(y, s, e, k);
+}
+
+void why__judge_events(struct why *y)
+{
+    struct why_answer *a = y->a;
+    const struct incident *x = why__incident(y);
+    for (uint32_t i = y->n_events; i-- > 0 && a->n_suspects < WHY_SUSPECTS_MAX / 2;) { /* the newest have the places */
+        const struct event *e = &y->events[i];
+        bool in = y->o->lookback_us == 0 || e->time_us >= x->time_us - y->o->lookback_us;
+        if (e->time_us <= x->high_us + 60 * US && in) { /* clocks of two logs differ a little */
+            judge(y, i, &a->suspects[a->n_suspects++]);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+/*
+ * why_loose.c - changes that belong to no event: those that begin together are one suspect, named by the one that says
+ * most about a cause
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "query/change/why_rank.h"
+
+enum { LOOSE_MAX = 2048, TOGETHER_S = 180, SHOWN = 6 };
+
+/* How much a finding says about a cause: messages that name one, silence and floods before what may be the failure
+ * itself. */
+static double says(const struct why *y, const struct finding *f)
+{
+    bool unparsed = strcmp(why__info(y, f->stream)->schema->name, "unparsed") == 0;
+    double lead = f->at_onset || !f->near ? 0 : 0.4;
+    if (f->shape == FINDING_SILENCE) {
+        return 3;
+    }
+    if (f->shape == FINDING_SURGE) {
+        return f->stat > 1.05 ? 2.8 : 2.2;
+    }
+    if (f->metric == METRIC_IDENTITIES) {
+        return 3;
+    }
+    if (f->message) {
+        double x = f->shape == FINDING_NEW ? 2.0 : f->shape == FINDING_GONE ? 0.8 : 1.5;
+        return x + (f->cause != NULL ? 0.8 : 0) + (f->after > f->before ? lead : 0) - (unparsed ? 0.3 : 0);
+    }
+    if (f->dim == NO_DIM && f->metric == METRIC_COUNT) {
+        return unparsed ? 2.1 : 0.5;
+    }
+    switch (f->shape) {
+    case FINDING_NEW:
+        return 2.2 * f->stat + lead;
+    case FINDING_GONE:
+        return 1.5;
+    case FINDING_RENAME:
+        return 0.8;
+    default:
+        return (f->metric == METRIC_MEASURE ? 1.2 : f->metric == METRIC_ERRORS ? 1.4 : 1.6) + lead;
+    }
+}
+
+static bool usable(const struct finding *f)
+{
+    bool presence = f->shape == FINDING_NEW || f->shape == FINDING_GONE || f->shape == FINDING_SILENCE ||
+                    f->shape == FINDING_RENAME || f->shape == FINDING_SURGE;
+    return f->accepted && f->event < 0 && !f->level_only && (presence || why__strength(f) > 0.1) &&
+           !(f->message && f->shape == FINDING_GONE);
+}
+
+/* The answer's own axis: a share, a rate or a mean in each of its cells. */
+void why__spark(struct why *y, const struct finding *f, struct why_suspect *s)
+{
+    const struct grid_stream *st = &y->far.streams[f->stream];
+    const struct grid_series *x = f->dim == NO_DIM || f->metric == METRIC_IDENTITIES ? &st->total : NULL;
+    for (uint32_t i = 0; i < st->n_series && x == NULL; i++) {
+        x = st->series[i].dim == f->dim && st->series[i].value == f->value ? &st->series[i] : NULL;
+    }
+    if (x == NULL || f->metric == METRIC_IDENTITIES ||
+        (f->metric == METRIC_MEASURE && x->log_sum[f->measure] == NULL)) {
+        return;
+    }
+    for (uint32_t i = 0; i < WHY_SPARK; i++) {
+        double a = 0, b = 0;
+        uint32_t lo = (uint32_t)((uint64_t)i * y->far.steps / WHY_SPARK),
+                 hi = (uint32_t)((uint64_t)(i + 1) * y->far.steps / WHY_SPARK);
+        for (uint32_t t = lo; t < (hi > lo ? hi : lo + 1) && t < y->far.steps; t++) {
+            a += f->metric == METRIC_MEASURE  ? x->log_sum[f->measure][t] / GRID_LOG_UNIT
+                 : f->metric == METRIC_ERRORS ? (double)x->errors[t]
+                                              : (double)x->count[t];
+            b += f->metric == METRIC_MEASURE  ? (double)x->log_n[f->measure][t]
+                 : f->metric == METRIC_ERRORS ? (double)x->count[t]
+                 : f->metric == METRIC_SHARE  ? (double)st->total.count[t]
+                                              : 1;
+        }
+        s->spark[i] = b > 0 ? a / b : -1;
+        s->spark[i] = f->metric == METRIC_MEASURE && b > 0 ? expm1(s->spark[i]) : s->spark[i];
+    }
+    const struct stream_schema *schema = st->info->schema;
+    const char *what = f->metric == METRIC_MEASURE  ? schema->measures[f->measure].name
+                       : f->metric == METRIC_ERRORS ? "errors"
+                       : f->message                 ? "message"
+                                                    : "share";
+    lq_str v = f->dim != NO_DIM ? why__value(y, f->stream, f->dim, f->value)
+                                : lq_str_of(f->shape == FINDING_SURGE ? "traffic" : schema->name);
+    s->spark_text = f->message ? why__printf(y->a, "\"%.*s%s\"", (int)(v.n < 40 ? v.n : 40), v.p, v.n > 40 ? "…" : "")
+                    : f->dim != NO_DIM
+                        ? why__printf(y->a, "%s of %.*s", what, (int)(v.n < 40 ? v.n : 40), v.p)
+                        : why__printf(y->a, "%s of %.*s", f->metric == METRIC_COUNT ? "lines" : what, (int)v.n, v.p);
+}
+
+static double closeness(const struct why *y, const struct finding *f)
+{
+    int64_t gap = why__incident(y)->low_us - f->time_us;
+    double days = (double)(gap < 0 ? 0 : gap) / 86400e6, close = exp(-(double)(gap < 0 ? 0 : gap) / 1e6 / AT_ONCE_S),
+           rest = 0.04 + 0.1 * exp(-days / 3);
+    return f->near && close > rest ? close : rest;
+}
+
+/* The errors concentrate on the very value. */
+static double concentration(const struct why *y, const struct why_suspect *s)
+{
+    for (uint32_t i = 0; i < y->a->n_where; i++) {
+        const struct why_where *w = &y->a->where[i];
+        for (int k = 0; k < 2; k++) {
+            if (w->subject.value[k] != NULL && s->subject.value[0] != NULL &&
+                strcmp(w->subject.value[k], s->subject.value[0]) == 0 &&
+                strcmp(w->subject.dim[k], s->subject.dim[0]) == 0) {
+                return w->share;
+            }
+        }
+    }
+    return 0;
+}
+
+static void lead_text(struct why *y, struct why_suspect *s, const struct finding *f)
+{
+    int64_t gap = why__incident(y)->time_us - f->time_us;
+    if (f->at_onset && gap < 120 * US) {
+        why__add_evidence(s, f->metric == METRIC_IDENTITIES
+                                 ? "in the hour of the onset"
+                                 : "it came with the errors, so it may be their cause or their effect");
+    } else {
+        why__add_evidence(s, why__printf(y->a, "it began %s before the errors started", why__lead(y, gap)));
+    }
+}
+
+static void terms_of(struct why_suspect *s, const struct finding *f)
+{
+    double x = why__strength(f), *t = s->terms, usual = f->shape == FINDING_NEW ? (f->near ? f->stat : 1) : 0;
+    bool trend = f->shape == FINDING_TREND && !f->near, traffic = f->metric == METRIC_SHARE && !f->message;
+    t[WHY_NOVELTY] = usual > t[WHY_NOVELTY] ? usual : t[WHY_NOVELTY];
+    x *= trend ? (traffic ? 0.4 : 0.7) : f->near ? 0.3 : 0.2;
+    if (f->shape == FINDING_SURGE) {
+        x = log(f->after / (f->before + 1e-9)) / log(3);
+        x = 0.9 * (x > 1 ? 1 : x < 0 ? 0 : x);
+    } else if (f->shape == FINDING_SILENCE || f->shape == FINDING_RENAME || f->shape == FINDING_GONE ||
+               f->shape == FINDING_NEW || f->at_onset) {
+        x = 0;
+    }
+    t[WHY_TREND] = x > t[WHY_TREND] ? x : t[WHY_TREND];
+    t[WHY_CAUSE] = f->message && f->cause != NULL && f->after > f->before ? 1 : t[WHY_CAUSE];
+}
+
+static void judge_group(struct why *y, const struct finding *const *group, size_t n)
+{
+    struct why_answer *a = y->a;
+    const struct finding *first = group[0];
+    if (a->n_suspects == WHY_SUSPECTS_MAX) {
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        first = says(y, group[i]) > says(y, first) ? group[i] : first;
+    }
+    struct why_suspect *s = &a->suspects[a->n_suspects++];
+    *s = (struct why_suspect){.kind = why__finding_kind(y, first),
+                              .title = why__finding_text(y, first),
+                              .time_us = first->time_us,
+                              .low_us = first->low_us,
+                              .high_us = first->high_us,
+                              .subject = why__subject(y, first)};
+    lead_text(y, s, first);
+    terms_of(s, first);
+    s->terms[WHY_TIME] = closeness(y, first);
+    s->terms[WHY_EFFECT] = why__strength(first);
+    s->terms[WHY_CONTRAST] = first->shape == FINDING_SILENCE ? 0.8 : concentration(y, s);
+    if (first->metric == METRIC_IDENTITIES) {
+        double share = first->after * (first->failing ? 1 : 1.5);
+        s->terms[WHY_CONTRAST] = share > 1 ? 1 : share;
+        s->terms[WHY_NOVELTY] = first->before < first->after / 10 ? 1 : 0.5;
+        s->title = why__printf(a, "one %s: %s", s->subject.dim[0], first->cause);
+        why__add_evidence(s, why__finding_text(y, first));
+    }
+    why__add_member(y, s, first);
+    why__spark(y, first, s);
+    if (first->cause != NULL && first->message) {
+        why__add_evidence(s, why__printf(a, "its words point to %s", first->cause));
+    }
+    if (s->terms[WHY_CONTRAST] > 0 && first->shape != FINDING_SILENCE && first->metric != METRIC_IDENTITIES) {
+        why__add_evidence(s, why__printf(a, "%.0f %% of the new errors are there", 100 * s->terms[WHY_CONTRAST]));
+    }
+    if (first->dim != NO_DIM && first->metric != METRIC_IDENTITIES && first->shape != FINDING_GONE) {
+        why__add_line(y, s, first->stream, first->dim, first->shape == FINDING_RENAME ? first->other : first->value);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (group[i] != first && s->n_members < WHY_MEMBERS_MAX) {
+            terms_of(s, group[i]);
+            why__add_member(y, s, group[i]);
+            if (s->n_evidence < SHOWN) {
+                why__add_evidence(s, why__finding_text(y, group[i]));
+            }
+            if (group[i]->message && group[i]->after > group[i]->before) {
+                why__add_line(y, s, group[i]->stream, group[i]->dim, group[i]->value);
+            }
+        }
+    }
+    s->score = why__combine(s, false);
+    bool sure = s->terms[WHY_CONTRAST] > 0.6 && s->terms[WHY_NOVELTY] > 0.5 && s->terms[WHY_TIME] > 0.5 &&
+                (first->metric == METRIC_IDENTITIES || first->shape == FINDING_NEW);
+    s->confidence = sure ? "high" : s->score > 0.55 ? "medium" : "low";
+}
+
+/* Where the errors are, when nothing else says so. */
+static void judge_where(struct why *y)
+{
+    struct why_answer *a = y->a;
+    const struct incident *x = why__incident(y);
+    if (a->n_where == 0 || a->n_suspects == WHY_SUSPECTS_MAX || a->where[0].share < 0.8) {
+        return;
+    }
+    for (uint32_t i = 0; i < a->n_suspects; i++) {
+        if (a->suspects[i].terms[WHY_CONTRAST] > 0.5 && a->suspects[i].terms[WHY_TIME] > 0.3) {
+            return;
+        }
+    }
+    struct why_suspect *s = &a->suspects[a->n_suspects++];
+    const struct why_where *w = &a->where[0];
+    *s = (struct why_suspect){.kind = "step_change",
+                              .subject = w->subject,
+                              .time_us = x->time_us,
+                              .low_us = x->low_us,
+                              .high_us = x->high_us};
+    s->title =
+        why__printf(a, "something on %s %s%s%s%s%s: almost only there it fails", w->subject.dim[0], w->subject.value[0],
+                    w->subject.dim[1] != NULL ? " with " : "", w->subject.dim[1] != NULL ? w->subject.dim[1] : "",
+                    w->subject.dim[1] != NULL ? " " : "", w->subject.value[1] != NULL ? w->subject.value[1] : "");
+    s->terms[WHY_TIME] = 0.8;
+    s->terms[WHY_CONTRAST] = 0.6 * w->share;
+    why__add_evidence(s, w->text);
+    why__add_evidence(s, "no change that came before it is known: look there for what these logs do not show");
+    s->score = why__combine(s, false);
+    s->confidence = "low";
+}
+
+void why__judge_loose(struct why *y)
+{
+    const struct finding **loose = lq_alloc((y->n_findings + 1) * sizeof *loose);
+    const struct incident *x = why__incident(y);
+    size_t n = 0;
+    for (size_t i = 0; i < y->n_findings && n < LOOSE_MAX; i++) {
+        const struct finding *f = &y->findings[i];
+        bool in = y->o->lookback_us == 0 || f->time_us >= x->time_us - y->o->lookback_us;
+        if (usable(f) && in && f->time_us <= x->high_us + 120 * US) {
+            loose[n++] = f;
+        }
+    }
+    qsort(loose, n, sizeof *loose, why__finding_order);
+    for (size_t i = 0; i < n; i++) { /* floods, silences and clients stand for themselves */
+        bool own = loose[i] != NULL && (loose[i]->metric == METRIC_IDENTITIES || loose[i]->shape == FINDING_SURGE ||
+                                        loose[i]->shape == FINDING_SILENCE);
+        if (own) {
+            judge_group(y, &loose[i], 1);
+        }
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (loose[i]->metric != METRIC_IDENTITIES && loose[i]->shape != FINDING_SURGE &&
+            loose[i]->shape != FINDING_SILENCE) {
+            loose[kept++] = loose[i];
+        }
+    }
+    for (size_t i = kept; i > 0;) { /* the newest first: places are limited */
+        size_t j = i - 1;
+        int64_t together = (loose[i - 1]->near ? TOGETHER_S : 2 * y->far.step_s) * US;
+        while (j > 0 && loose[j - 1]->near == loose[i - 1]->near &&
+               ((loose[j - 1]->at_onset && loose[i - 1]->at_onset) ||
+                loose[j]->time_us - loose[j - 1]->time_us <= together)) {
+            j--;
+        }
+        judge_group(y, loose + j, i - j);
+        i = j;
+    }
+    judge_where(y);
+    free(loose);
+}

@@ -1,0 +1,290 @@
+/*
+ * why_near.c - what changed within hours before the onset, or with it: every series of the near grid
+ *
+ * Counts are tested for their likeliest step in the two hours before the onset and at it, as messages per request or as
+ * a share of their stream. A step whose interval reaches the onset may be an effect of the failure as well as its
+ * cause: it is marked, and says less. New values are those that the store never saw before; where new values come all
+ * the time (free text), one more is no surprise.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "query/change/why_int.h"
+
+enum { LOOK_S = 2 * 3600, COUNT_MIN = 6, NOVEL_MIN = 3, MEASURED_MIN = 60, SILENT_EXPECTED = 12, RENAME_GAP_S = 180 };
+
+struct nearness {
+    uint32_t from, to; /* steps where a change may begin */
+    uint32_t n;
+    int64_t low_us, high_us;
+};
+
+static void place_time(struct why *y, struct finding *f, const struct nearness *o, const struct split *x)
+{
+    f->near = true;
+    f->time_us = grid_time_us(&y->near, x->at);
+    f->low_us = grid_time_us(&y->near, x->low);
+    f->high_us = grid_time_us(&y->near, x->high + 1);
+    f->at_onset = f->high_us >= o->low_us - y->near.step_s * US;
+}
+
+/* How many values of the dimension are first seen in a quarter of an hour when nothing happens: 0 = never. */
+static double novelty_rate(struct why *y, const struct stream_info *info, uint32_t dim, int64_t until_us)
+{
+    int64_t from_us = info->first_us + (until_us - info->first_us) / 4;
+    uint32_t fresh = 0;
+    for (uint32_t v = VALUE_OVERFLOW + 1; v < snapshot_values(y->s, info->id, dim); v++) {
+        int64_t first = snapshot_value(y->s, info->id, dim, v)->first_us;
+        fresh += first > from_us && first < until_us;
+    }
+    return until_us > from_us ? fresh / ((double)(until_us - from_us) / 900e6) : 0;
+}
+
+static void test_new(struct why *y, uint32_t stream, const struct grid_series *x, const struct nearness *o,
+                     double usual)
+{
+    const struct grid_stream *st = &y->near.streams[stream];
+    const struct value_info v = *snapshot_value(y->s, st->info->id, x->dim, x->value);
+    if (v.first_us < grid_time_us(&y->near, o->from) || v.first_us > o->high_us + 2 * y->near.step_s * US ||
+        v.first_us <= st->info->first_us + 300 * US) {
+        return;
+    }
+    double count = 0, errors = 0, steps = 0, since = 0, before = 0;
+    uint32_t first = grid_step(&y->near, v.first_us);
+    for (uint32_t t = 0; t < o->n; t++) {
+        count += (double)x->count[t];
+        errors += (double)x->errors[t];
+        steps += x->count[t] > 0;
+        *(t < first ? &before : &since) += (double)st->total.count[t];
+    }
+    double far = 0;
+    for (uint32_t t = 0; t < grid_step(&y->far, grid_time_us(&y->near, 0)); t++) {
+        far += (double)y->far.streams[stream].total.count[t];
+    }
+    before += far;
+    if (count < NOVEL_MIN || before <= 0) {
+        return;
+    }
+    struct finding *f = why__add_finding(y, stream, x->dim, x->value);
+    f->near = true;
+    f->shape = FINDING_NEW;
+    f->metric = METRIC_COUNT;
+    f->failing = errors * 2 > count;
+    f->time_us = f->low_us = f->high_us = v.first_us;
+    f->at_onset = v.first_us >= o->low_us - y->near.step_s * US;
+    f->after = count / ((double)(o->n - first) * (double)y->near.step_s);
+    f->p = pow((since + 1) / (before + since + 1), (steps < count ? steps : count));
+    f->p = f->p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : f->p;
+    f->stat = exp(-usual);
+    if (usual > 1) {
+        f->p = 1; /* new values come all the time */
+    }
+}
+
+/* Messages follow the requests, values are shares of their stream. */
+static void test_count(struct why *y, uint32_t stream, const struct grid_series *x, const struct nearness *o)
+{
+    const struct grid_stream *st = &y->near.streams[stream], *target = &y->near.streams[y->target_stream];
+    const struct stream_schema *s = st->info->schema;
+    bool message = why__is_template(s, x->dim), total = x->dim == UINT32_MAX;
+    bool by_requests =
+        (message || total) && stream != y->target_stream && target->info->schema->kind == STREAM_REQUESTS;
+    const float *whole = by_requests ? target->total.count : message || total ? NULL : st->total.count;
+    double count = 0, errors = 0;
+    for (uint32_t t = 0; t < o->n; t++) {
+        count += (double)x->count[t];
+        errors += (double)x->errors[t];
+    }
+    if (stream == y->target_stream && !message && errors * 2 > count) {
+        return; /* a status that means failure is the failure itself */
+    }
+    struct split c;
+    const struct value_info *v = total ? NULL : snapshot_value(y->s, st->info->id, x->dim, x->value);
+    bool fresh = v != NULL && v->first_us >= grid_time_us(&y->near, o->from);
+    if (count < COUNT_MIN || fresh ||
+        !why__split(x->count, whole, whole != NULL && !by_requests, o->n, o->from, o->to, &c)) {
+        return;
+    }
+    double raw[2] = {0, 0}; /* in the volume itself, within an hour around */
+    uint32_t hour = (uint32_t)(3600 / y->near.step_s), lo = c.at > hour ? c.at - hour : 0,
+             hi = c.at + hour < o->n ? c.at + hour : o->n;
+    for (uint32_t t = lo; t < hi; t++) {
+        raw[t >= c.at] += (double)x->count[t];
+    }
+    raw[0] /= c.at - lo;
+    raw[1] /= hi > c.at ? hi - c.at : 1;
+    double moved = log((c.after + 1e-12) / (c.before + 1e-12)), volume = log((raw[1] + 1e-3) / (raw[0] + 1e-3));
+    struct finding *f = why__add_finding(y, stream, total ? NO_DIM : x->dim, x->value);
+    f->shape = FINDING_STEP;
+    f->metric = whole != NULL && !by_requests ? METRIC_SHARE : METRIC_COUNT;
+    f->failing = errors * 2 > count;
+    place_time(y, f, o, &c);
+    f->before = f->metric == METRIC_SHARE ? c.before : raw[0] / (double)y->near.step_s;
+    f->after = f->metric == METRIC_SHARE ? c.after : raw[1] / (double)y->near.step_s;
+    f->p = c.p;
+    f->stat = c.stat;
+    f->level_only = moved * volume <= 0 || fabs(volume) < 0.2;
+    if (fabs(moved) < (message ? 0.7 : 0.3) || f->level_only) {
+        f->p = 1;
+    }
+}
+
+static void test_measure(struct why *y, uint32_t stream, const struct grid_series *x, uint32_t m,
+                         const struct nearness *o)
+{
+    const struct grid_stream *st = &y->near.streams[stream];
+    double seen = 0;
+    for (uint32_t t = 0; t < o->n; t++) {
+        double k = (double)x->log_n[m][t];
+        y->w[t] = k;
+        y->y[t] = grid_mean_log(x, m, t);
+        seen += k;
+    }
+    struct change c;
+    if (seen < MEASURED_MIN || !change_best(y->y, y->w, o->n, &c)) {
+        return;
+    }
+    struct finding *f = why__add_finding(y, stream, x->dim == UINT32_MAX ? NO_DIM : x->dim, x->value);
+    double scale = (double)st->info->schema->measures[m].scale;
+    struct split place = {.at = c.at, .low = c.low, .high = c.high};
+    f->shape = c.shape == SHAPE_KINK ? FINDING_TREND : FINDING_STEP;
+    f->metric = METRIC_MEASURE;
+    f->measure = m;
+    place_time(y, f, o, &place);
+    f->before = expm1(c.before) / scale;
+    f->after = expm1(c.after) / scale;
+    f->p = fabs(c.after - c.before) < 0.1 ? 1 : c.p;
+    f->stat = c.stat;
+    if (f->low_us > o->high_us || c.at < o->from) { /* after the onset; or long before: the far grid has it */
+        f->p = 1;
+    }
+}
+
+/* Regular before, nothing at all since: for hosts and their like this is silence. */
+static void test_gone(struct why *y, uint32_t stream, const struct grid_series *x, const struct nearness *o)
+{
+    const struct grid_stream *st = &y->near.streams[stream];
+    uint32_t last = UINT32_MAX, stop = o->n;
+    double count = 0, rest = 0, seen = 0;
+    while (stop > 0 && st->total.count[stop - 1] <= 0) {
+        stop--; /* the stream itself ends */
+    }
+    for (uint32_t t = 0; t < stop; t++) {
+        if (x->count[t] > 0) {
+            last = t;
+            count += (double)x->count[t];
+            rest = 0;
+            seen = 0;
+        } else if (last != UINT32_MAX) {
+            rest++;
+        }
+        seen += (double)st->total.count[t];
+    }
+    if (last == UINT32_MAX || last + 1 < o->from || last > o->to || rest < 3) {
+        return;
+    }
+    double total = 0;
+    for (uint32_t t = 0; t <= last; t++) {
+        total += (double)st->total.count[t];
+    }
+    seen -= (double)st->total.count[last];
+    double expected = total > 0 ? count / total * seen : 0; /* as a share of what its stream still writes */
+    if (expected < SILENT_EXPECTED) {
+        return;
+    }
+    struct finding *f = why__add_finding(y, stream, x->dim, x->value);
+    const struct value_info *v = snapshot_value(y->s, st->info->id, x->dim, x->value);
+    const char *dim = st->info->schema->dims[x->dim];
+    bool place = x->dim == DIM_HOST || strcmp(dim, "region") == 0 || strcmp(dim, "zone") == 0 ||
+                 strcmp(dim, "instance") == 0 || strcmp(dim, "pod") == 0 || strcmp(dim, "datacenter") == 0 ||
+                 strcmp(dim, "dc") == 0 || strcmp(dim, "az") == 0 || strcmp(dim, "node") == 0 || x->dim == DIM_SERVICE;
+    f->near = true;
+    f->shape = place ? FINDING_SILENCE : FINDING_GONE;
+    f->metric = METRIC_COUNT;
+    f->time_us = v->last_us < grid_time_us(&y->near, last + 1) ? v->last_us : grid_time_us(&y->near, last + 1);
+    f->low_us = f->time_us;
+    f->high_us = f->time_us + 2 * y->near.step_s * US;
+    f->at_onset = f->high_us >= o->low_us;
+    f->before = count / ((double)(last + 1) * (double)y->near.step_s);
+    f->p = exp(-expected / 4); /* bursts */
+    f->p = f->p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : f->p;
+}
+
+/* A value that goes when another of the same dimension comes with about the same volume was renamed: neither a loss nor
+ * a gain. */
+static void find_renames(struct why *y, size_t first)
+{
+    for (size_t i = first; i < y->n_findings; i++) {
+        struct finding *gone = &y->findings[i];
+        for (size_t j = first; j < y->n_findings && (gone->shape == FINDING_GONE || gone->shape == FINDING_SILENCE);
+             j++) {
+            struct finding *came = &y->findings[j];
+            int64_t gap = came->time_us - gone->time_us;
+            if (came->shape == FINDING_NEW && came->stream == gone->stream && came->dim == gone->dim &&
+                llabs(gap) <= RENAME_GAP_S * US && came->after > 0.6 * gone->before &&
+                came->after < 1.6 * gone->before) {
+                gone->shape = FINDING_RENAME;
+                gone->other = came->value;
+                gone->after = came->after;
+                gone->time_us = came->time_us;
+                came->p = 1;
+                came->level_only = true;
+                break;
+            }
+        }
+    }
+}
+
+static void test_stream(struct why *y, uint32_t i, const struct nearness *o)
+{
+    struct grid_stream *st = &y->near.streams[i];
+    const struct stream_schema *s = st->info->schema;
+    double usual[DIM_MAX];
+    int64_t quiet_until = grid_time_us(&y->near, o->from);
+    for (uint32_t d = DIM_HOST; d < s->n_dims; d++) {
+        usual[d] = novelty_rate(y, st->info, d, quiet_until);
+    }
+    if (i != y->target_stream) {
+        test_count(y, i, &st->total, o);
+    }
+    for (uint32_t m = 0; m < s->n_measures; m++) {
+        test_measure(y, i, &st->total, m, o);
+    }
+    for (uint32_t k = 0; k < st->n_series; k++) {
+        const struct grid_series *x = &st->series[k];
+        if (x->dim == DIM_VERSION || why__repeats(s, x->dim)) {
+            continue;
+        }
+        test_new(y, i, x, o, usual[x->dim]);
+        test_gone(y, i, x, o);
+        test_count(y, i, x, o);
+        for (uint32_t m = 0; m < s->n_measures && x->log_sum[m] != NULL && x->dim == DIM_HOST; m++) {
+            test_measure(y, i, x, m, o);
+        }
+    }
+}
+
+void why__near_findings(struct why *y)
+{
+    const struct incident *x = why__incident(y);
+    struct nearness o = {.n = y->near.steps, .low_us = x->low_us, .high_us = x->high_us};
+    uint32_t look = (uint32_t)(LOOK_S / y->near.step_s), at = grid_step(&y->near, x->low_us);
+    size_t first = y->n_findings;
+    if (y->near.steps < 8) {
+        return;
+    }
+    o.from = at > look + 2 ? at - look : 2;
+    o.to = grid_step(&y->near, x->high_us) + 1;
+    o.to = o.to < o.n ? o.to : o.n - 1;
+    y->y = lq_alloc((o.n + 1) * sizeof *y->y);
+    y->w = lq_alloc((o.n + 1) * sizeof *y->w);
+    for (uint32_t i = 0; i < y->near.n_streams; i++) {
+        test_stream(y, i, &o);
+    }
+    find_renames(y, first);
+    free(y->y);
+    free(y->w);
+    y->y = y->w = NULL;
+}

@@ -1,0 +1,22 @@
+/*
+ * why_rank.h - between why_rank.c (the order), why_judge.c (events) and why_loose.c (changes without an event)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LQ_WHY_RANK_H
+#define LQ_WHY_RANK_H
+
+#include "query/change/why_int.h"
+
+enum { AT_ONCE_S = 1800, CLOSE_S = 900 };
+
+double why__combine(const struct why_suspect *s, bool event);
+void why__judge_events(struct why *y);
+void why__judge_loose(struct why *y);
+/* The series of a finding on the axis of the answer, for a sparkline. */
+void why__spark(struct why *y, const struct finding *f, struct why_suspect *s);
+/* The event happened before an onset of the target: by chance with probability p when it happens `rate` times a second.
+ */
+double why__chance(double rate, int64_t gap_us);
+
+#endif
