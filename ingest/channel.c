@@ -182,16 +182,17 @@ static const struct format *detect(struct channel *c, lq_str sample)
 {
     struct feed *feed = c->feed;
     struct detection d;
-    if (fits(feed->last_format, feed->tz, feed->p->now_us, sample)) {
+    if (!c->is_app && fits(feed->last_format, feed->tz, feed->p->now_us, sample)) {
         return feed->last_format;
     }
     pthread_mutex_lock(&feed->p->formats->lock);
     format_detect(feed->p->formats->set, sample, &d);
     pthread_mutex_unlock(&feed->p->formats->lock);
-    if (d.format != NULL) {
+    if (d.format == NULL || strcmp(format_name(d.format), "plain") != 0) {
         feed->last_format = d.format;
+        return d.format;
     }
-    return d.format;
+    return c->is_app ? NULL : d.format; /* the last resort of lines; a text in syslog has its stamp in the header */
 }
 
 static void deliver(struct channel *c, lq_str line);

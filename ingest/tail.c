@@ -344,7 +344,7 @@ bool tail_same(const struct tail *t, const struct tail *o)
     uint32_t n = t->head_n < o->head_n ? t->head_n : o->head_n;
     labels_print(&t->labels, &a);
     labels_print(&o->labels, &b);
-    bool same = a.n == b.n && memcmp(a.p, b.p, a.n) == 0 && memcmp(t->head, o->head, n) == 0;
+    bool same = lq_str_eq((lq_str){a.p, a.n}, (lq_str){b.p, b.n}) && memcmp(t->head, o->head, n) == 0;
     lq_buf_fini(&a);
     lq_buf_fini(&b);
     if (!same || n == FINGERPRINT_BYTES) {
