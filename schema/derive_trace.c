@@ -121,7 +121,7 @@ static lq_str at_frame(lq_str line)
 struct trace {
     lq_str class, frame;
     char *scratch; /* where a frame that has to be put together goes; VALUE_BYTES_MAX */
-    bool python, go, want_frame;
+    bool python, go, want_frame, strong; /* strong: the class stood at the beginning of a line of its own */
 };
 
 /*   File "/app/main.py", line 3, in handler   ->   main.py:handler */
@@ -190,9 +190,16 @@ static void see_line(struct trace *t, lq_str raw)
             t->class = c;
             t->frame = (lq_str){"", 0};
         }
-    } else if (!t->go && !ruby_line(t, s)) {
-        lq_str c = t->class.n == 0 ? leading_class(s) : (lq_str){"", 0};
-        c = c.n == 0 && t->class.n == 0 ? last_class(s) : c;
+    } else if (!t->go && !t->strong && !ruby_line(t, s)) {
+        lq_str c = leading_class(s);
+        bool strong = c.n > 5 && (memcmp(c.p + c.n - 5, "Error", 5) == 0 || (c.n > 9 && memcmp(c.p + c.n - 9, "Exception", 9) == 0));
+        if (strong) {
+            t->strong = true;
+            t->frame = (lq_str){"", 0};
+        } else if (t->class.n > 0) {
+            return;
+        }
+        c = c.n == 0 ? last_class(s) : c;
         t->class = c.n > 0 ? c : t->class;
     }
 }
@@ -210,18 +217,9 @@ static void read_trace(lq_str m, struct trace *t)
     } else if (!ruby_line(t, first)) {
         t->class = last_class(first); /* should the trace below not name it better */
     }
-    lq_str named = t->class;
-    bool below = false;
     while (rest.n > 0) {
-        lq_str line = next_line(&rest);
-        if (!below && trim(line).n > 0 && !begins(trim(line), "at ")) {
-            lq_str c = leading_class(trim(line));
-            t->class = c.n > 6 ? (lq_str){"", 0} : t->class;
-        }
-        below = true;
-        see_line(t, line);
+        see_line(t, next_line(&rest));
     }
-    t->class = t->class.n == 0 ? named : t->class;
 }
 
 lq_str derive_exception(lq_str message)

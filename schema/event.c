@@ -39,10 +39,10 @@ static const struct format *innermost(const struct format *f)
 
 static bool any_joins(const struct format *f)
 {
-    bool joins = innermost(f)->multiline;
+    bool joins = innermost(f)->multiline != MULTILINE_NO;
     for (; f != NULL; f = f->inner) {
         const struct format *own = f->outer != NULL ? f->outer : f;
-        joins = joins || own->multiline || own->partial != NULL;
+        joins = joins || own->multiline != MULTILINE_NO || own->partial != NULL;
     }
     return joins;
 }
@@ -53,9 +53,11 @@ enum lq_err events_new(const struct parser_config *c, event_fn *fn, void *ctx, s
     x->fn = fn;
     x->ctx = ctx;
     x->joins = c->format != NULL && any_joins(c->format);
-    enum lq_err err = parser_new(c, &x->parser[0], e);
+    struct parser_config own = *c;
+    own.memo = x->joins ? NULL : c->memo; /* an open event's record must outlive what the memo forgets */
+    enum lq_err err = parser_new(&own, &x->parser[0], e);
     if (err == LQ_OK && x->joins) {
-        err = parser_new(c, &x->parser[1], e);
+        err = parser_new(&own, &x->parser[1], e);
     }
     if (err != LQ_OK) {
         events_free(&x);
@@ -86,6 +88,14 @@ void events_set_columns(struct events *e, const struct columns *c)
 {
     for (int i = 0; i < 2 && e->parser[i] != NULL; i++) {
         e->parser[i]->columns = *c;
+    }
+}
+
+void events_set_envelope(struct events *e, bool enveloped, int64_t us)
+{
+    for (int i = 0; i < 2 && e->parser[i] != NULL; i++) {
+        e->parser[i]->enveloped = e->parser[i]->envelope_zoned = enveloped;
+        e->parser[i]->envelope_us = us;
     }
 }
 
@@ -149,6 +159,7 @@ static void hand_on(struct events *e)
     } else if (e->kept || e->text.n > e->first_n) {
         result = parser_parse(p, e->text, &e->record);
     }
+    result = result == PARSE_OK && e->record.time_us == TIME_PENDING ? PARSE_BAD_TIME : result;
     e->fn(e->ctx, result, e->text, result == PARSE_OK ? &e->record : NULL);
 }
 
@@ -164,6 +175,11 @@ static bool same_place(struct parser *a, struct parser *b, unsigned target)
         }
     }
     return true;
+}
+
+static bool continues(const struct format *f, lq_str line)
+{
+    return f->multiline == MULTILINE_ALL || (f->multiline == MULTILINE_YES && multiline_continues(line));
 }
 
 static void extend_text(struct events *e, lq_str line)
@@ -189,8 +205,8 @@ static bool join_inside(struct events *e, struct parser *p, const struct record 
         return false;
     }
     const struct parser *in = at_depth(e->parser[e->turn], target);
-    bool continues = (e->record.inner == target || e->whole_matches) && r->inner < target && in->f->multiline && multiline_continues(more);
-    if (!e->partial && !continues) {
+    bool joins = (e->record.inner == target || e->whole_matches) && r->inner < target && continues(in->f, more);
+    if (!e->partial && !joins) {
         return false;
     }
     if (e->inside.n == 0) {
@@ -257,7 +273,7 @@ void events_line(struct events *e, lq_str line)
             hand_on(e);
             open_event(e, other, line, &r);
         }
-    } else if (result != PARSE_HEADER && room && e->inside.n == 0 && e->parser[e->turn]->f->multiline && multiline_continues(line)) {
+    } else if (result != PARSE_HEADER && room && e->inside.n == 0 && continues(e->parser[e->turn]->f, line)) {
         extend_text(e, line);
     } else {
         hand_on(e);
@@ -301,9 +317,9 @@ bool events_boundary(struct events *e, lq_str before, lq_str line)
         return false;
     }
     if (parser_parse(p, line, &r) != PARSE_OK) {
-        return !multiline_continues(line);
+        return !continues(p->f, line);
     }
     unsigned target;
     lq_str m = envelope_message(p, &r, &target);
-    return r.inner == target || !multiline_continues(m);
+    return r.inner == target || !continues(at_depth(p, target)->f, m);
 }

@@ -28,7 +28,8 @@
  *   error: 'status >= 500'          a comparison over fields: = != > >= < <= ~ !~ in (…), and/or/not, parentheses
  *   inner: message                  an envelope: the message may be a line of another format
  *   partial: 'flag = P'             an envelope whose message goes on in the next line (a predicate as in error:)
- *   multiline: true                 lines that follow and match no format belong to the message (multiline.h)
+ *   multiline: true                 lines that follow and match no format belong to the message (multiline.h); all: every line that does not match
+ *   skip: '^#'                      lines that are no records: comments, headings
  *   sketch_by: [route, host, version, audience]
  *   limits: {match: 100000, depth: 1000}
  *   samples:                        tested: each line must match and give these fields

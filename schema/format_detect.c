@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "schema/format_int.h"
-#include "schema/multiline.h"
+#include "schema/event.h"
 
 enum { GENERIC_PRIORITY = 10, INNER_LEAST = 2, INNER_SHARE = 50 /* 1 in so many sample lines */ };
 
@@ -26,31 +26,40 @@ lq_str format_next_line(lq_str *rest)
     return line;
 }
 
+struct tally {
+    uint32_t matched, lines;
+};
+
+/* An event counts once, however many lines it has. */
+static void count(void *ctx, enum parse_result result, lq_str text, const struct record *r)
+{
+    struct tally *t = ctx;
+    (void)r;
+    t->matched += result == PARSE_OK;
+    t->lines += result == PARSE_OK || (result != PARSE_HEADER && !(t->lines > 0 && multiline_is_trace(text)));
+}
+
 /* In an envelope lines need no time of their own. */
 static struct detect_score score(const struct format *f, lq_str sample, bool whole, bool enveloped)
 {
-    struct detect_score s = {f, 0, 0};
-    struct parser *p = NULL;
+    struct tally t = {0, 0};
+    struct events *e = NULL;
     struct parser_config c = {.format = f, .reference_us = DETECT_REFERENCE_US};
     lq_str rest = sample;
-    if (parser_new(&c, &p, NULL) != LQ_OK) {
-        return s;
+    if (events_new(&c, count, &t, &e, NULL) != LQ_OK) {
+        return (struct detect_score){f, 0, 0};
     }
-    p->enveloped = p->envelope_zoned = enveloped;
-    p->envelope_us = DETECT_REFERENCE_US;
-    while (rest.n > 0 && s.lines < DETECT_LINES) {
-        struct record r;
+    events_set_envelope(e, enveloped, DETECT_REFERENCE_US);
+    for (uint32_t n = 0; rest.n > 0 && n < DETECT_LINES; n++) {
         lq_str line = format_next_line(&rest);
         bool cut = rest.n == 0 && !whole && sample.p[sample.n - 1] != '\n';
-        if (line.n == 0 || (cut && s.lines > 0)) {
-            continue; /* blank, or the sample's last line is not whole */
+        if (!cut || n == 0) { /* the sample's last line may not be whole */
+            events_line(e, line);
         }
-        enum parse_result result = parser_parse(p, line, &r);
-        s.matched += result == PARSE_OK;
-        s.lines += result == PARSE_OK || (result != PARSE_HEADER && !(s.lines > 0 && multiline_is_trace(line)));
     }
-    parser_free(&p);
-    return s;
+    events_flush(e);
+    events_free(&e);
+    return (struct detect_score){f, t.matched, t.lines};
 }
 
 /* A generic format counts two thirds: it is the answer only where no other fits nearly as well. */
@@ -92,21 +101,13 @@ static size_t rank(const struct format_set *set, lq_str sample, bool whole, bool
     return n;
 }
 
-static bool looks_like_json(lq_str sample)
-{
-    size_t i = 0;
-    while (i < sample.n && (sample.p[i] == ' ' || sample.p[i] == '\n')) {
-        i++;
-    }
-    return i < sample.n && sample.p[i] == '{';
-}
-
-/* An inferred format under the first free name json, json_2, …; one with the same schema is used again. */
+/* An inferred format under the first free name of its kind (json, json_2, …); one with the same schema is used again. */
 static void add_inferred(struct format_set *s, struct format *f)
 {
     char name[32];
+    const char *kind = parser_kind_name(f->kind);
     for (unsigned i = 1; i < 100; i++) {
-        snprintf(name, sizeof name, i == 1 ? "json" : "json_%u", i);
+        snprintf(name, sizeof name, i == 1 ? "%s" : "%s_%u", kind, i);
         const struct format *old = NULL;
         if (format_set_find(s, name, &old, NULL) != LQ_OK) {
             f->name = lq_arena_strdup(&f->mem, lq_str_of(name));
@@ -114,7 +115,7 @@ static void add_inferred(struct format_set *s, struct format *f)
             format_set_put(s, f);
             return;
         }
-        bool same = old->n_fields == f->n_fields;
+        bool same = old->n_fields == f->n_fields && (old->time_slot == UINT32_MAX) == (f->time_slot == UINT32_MAX);
         for (uint32_t k = 0; same && k < f->n_fields; k++) {
             same = strcmp(old->fields[k].name, f->fields[k].name) == 0 && old->fields[k].role == f->fields[k].role;
         }
@@ -131,7 +132,11 @@ static size_t rank_or_infer(struct format_set *set, lq_str sample, bool whole, b
     *all = lq_alloc((set->n + 2) * sizeof **all);
     size_t n = rank(set, sample, whole, enveloped, *all, lines);
     bool fits = n > 0 && (*all)[0].format->priority >= GENERIC_PRIORITY && (*all)[0].matched * 10 >= (*all)[0].lines * 9;
-    struct format *f = !fits && looks_like_json(sample) ? format_infer_json(sample, DETECT_LINES) : NULL;
+    static const enum parser_kind kinds[] = {PARSER_JSON, PARSER_CSV, PARSER_LOGFMT};
+    struct format *f = NULL;
+    for (size_t i = 0; i < 3 && f == NULL && !fits; i++) {
+        f = format_infer(sample, kinds[i], DETECT_LINES, enveloped);
+    }
     if (f != NULL) {
         add_inferred(set, f);
         n = rank(set, sample, whole, enveloped, *all, lines);

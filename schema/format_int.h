@@ -11,10 +11,10 @@
 #include "schema/json_scan.h"
 #include "schema/lower.h"
 
-enum { FIELD_MAX = 48, DERIVE_MAX = 24, EXTRACT_MAX = 4, SAMPLE_MAX = 24, MAP_MAX = 64, SLOT_MAX = FIELD_MAX + DERIVE_MAX, GROUP_MAX = LOWER_GROUPS_MAX };
+enum { FIELD_MAX = 48, DERIVE_MAX = 24, EXTRACT_MAX = 8, SAMPLE_MAX = 24, MAP_MAX = 64, SLOT_MAX = FIELD_MAX + DERIVE_MAX, GROUP_MAX = LOWER_GROUPS_MAX };
 
 enum field_role { ROLE_IGNORE, ROLE_DIMENSION, ROLE_MEASURE, ROLE_IDENTITY, ROLE_MESSAGE, ROLE_TIME };
-enum field_type { TYPE_STRING, TYPE_INT, TYPE_FLOAT, TYPE_SECONDS, TYPE_MILLISECONDS, TYPE_MICROSECONDS, TYPE_BYTES };
+enum field_type { TYPE_STRING, TYPE_INT, TYPE_FLOAT, TYPE_SECONDS, TYPE_MILLISECONDS, TYPE_MICROSECONDS, TYPE_BYTES, TYPE_NANOSECONDS, TYPE_DURATION };
 
 enum parser_kind { PARSER_PATTERN, PARSER_JSON, PARSER_LOGFMT, PARSER_CSV, PARSER_W3C, PARSER_PLAIN };
 
@@ -64,13 +64,15 @@ struct format {
     const char *name, *description, *file, *pattern;
     int priority;
     enum parser_kind kind;
-    bool multiline; /* lines that are no start of an event belong to the one before */
+    enum { MULTILINE_NO, MULTILINE_YES, MULTILINE_ALL } multiline; /* do lines that the pattern does not match belong to the event before? (multiline.h); all: every one */
+    struct matcher *skip;                                          /* lines that are no records: comments, headings */
     uint32_t n_fields, n_derived, n_samples, n_extracts;
     struct field fields[FIELD_MAX];
     struct derived derived[DERIVE_MAX];
     struct extract extracts[EXTRACT_MAX];
     struct sample samples[SAMPLE_MAX];
     uint32_t time_slot, message_slot, status_slot; /* UINT32_MAX = none; without a time: only in an envelope */
+    uint32_t tail_slot;                            /* the field that the lines after the first belong to */
     uint32_t inner_slot;                           /* the field that may hold a line of another format; UINT32_MAX = none */
     const struct format *outer, *inner;            /* of a pair (format_inner.c): all else is the outer one's */
     struct time_layout *layout;
@@ -130,6 +132,9 @@ bool number_parse(lq_str s, double *v); /* decimal, the whole text */
 /* format_text.c: structured text to slots */
 #define NO_COLUMN UINT8_MAX
 
+/* The time of an event whose stamp is in a line that has not come yet (a field of extract:). */
+#define TIME_PENDING INT64_MIN
+
 /* format_parse.c: the run state of one parser */
 struct parse_scratch {
     lq_str slots[SLOT_MAX];
@@ -171,6 +176,10 @@ enum parse_result text_slots(struct parser *p, lq_str line);
 /* Is this the header line of a CSV or W3C format? Then *out is filled. */
 bool text_header(const struct format *f, lq_str line, struct columns *out);
 
+/* event.c: lines as they are in an envelope of that time (detection looks at messages so) */
+struct events;
+void events_set_envelope(struct events *e, bool enveloped, int64_t us);
+
 /* format_detect.c */
 #define DETECT_REFERENCE_US 1772445600000000 /* 2026-03-02T10:00:00Z, for samples without a year */
 lq_str format_next_line(lq_str *rest); /* without its line end */
@@ -180,7 +189,8 @@ lq_str format_next_line(lq_str *rest); /* without its line end */
 LQ_MUST enum lq_err format_pair(struct format_set *s, const struct format *outer, const struct format *inner, const struct format **out, struct lq_error *e);
 lq_str format_unmark(lq_str message); /* without "@cee:" and blanks in front */
 
-/* format_json.c: a format for JSON lines made from what a sample shows; NULL when they are not JSON objects with a time. */
-struct format *format_infer_json(lq_str sample, uint32_t lines_max);
+/* format_infer.c: a format for JSON, logfmt or CSV lines made from what a sample shows; NULL when they are not of that kind, or know no time (in an envelope
+ * they need none). */
+struct format *format_infer(lq_str sample, enum parser_kind kind, uint32_t lines_max, bool enveloped);
 
 #endif

@@ -66,8 +66,8 @@ static enum lq_err add_sample(struct loader *l, yaml_node_t *n, void *ctx)
 
 struct top {
     const char *records, *parser, *time[2];
-    yaml_node_t *time_node, *pattern_node, *fields, *derive, *error, *sketch_by, *samples, *limits, *inner_node, *parser_node, *extract, *partial;
-    const char *inner, *partial_text;
+    yaml_node_t *time_node, *pattern_node, *fields, *derive, *error, *sketch_by, *samples, *limits, *inner_node, *parser_node, *extract, *partial, *skip;
+    const char *inner, *partial_text, *skip_text;
     struct grok_own own;
     uint32_t priority;
 };
@@ -82,21 +82,20 @@ static enum lq_err piece(struct loader *l, const yaml_node_t *k, const char *nam
     return yaml_text(l, v, name, &own->pattern[own->n++]);
 }
 
-static enum lq_err yes_or_no(struct loader *l, const yaml_node_t *n, const char *what, bool *out)
+static enum lq_err multiline_key(struct loader *l, const yaml_node_t *n, const char *what)
 {
+    static const char *const words[] = {"false", "true", "all"};
     const char *s;
     enum lq_err err = yaml_text(l, n, what, &s);
-    if (err == LQ_OK && strcmp(s, "true") != 0 && strcmp(s, "false") != 0) {
-        return yaml_fail(l, n->start_mark, n->data.scalar.length, "true or false is expected for", what);
-    }
-    *out = err == LQ_OK && s[0] == 't';
-    return err;
+    int i = err == LQ_OK ? yaml_index(s, words, COUNT(words)) : 0;
+    l->f->multiline = i == 2 ? MULTILINE_ALL : i == 1 ? MULTILINE_YES : MULTILINE_NO;
+    return i < 0 ? yaml_fail(l, n->start_mark, n->data.scalar.length, "true, false or all is expected for", what) : err;
 }
 
 static enum lq_err top_key(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx)
 {
     static const char *const keys[] = {"name", "description", "records", "priority", "pattern", "parser", "time", "fields", "derive", "error",
-                                       "sketch_by", "samples", "limits", "inner", "patterns", "extract", "multiline", "partial"};
+                                       "sketch_by", "samples", "limits", "inner", "patterns", "extract", "multiline", "partial", "skip"};
     struct top *t = ctx;
     struct format *f = l->f;
     switch (yaml_index(name, keys, COUNT(keys))) {
@@ -116,8 +115,9 @@ static enum lq_err top_key(struct loader *l, const yaml_node_t *k, const char *n
     case 13: t->inner_node = v; return yaml_text(l, v, name, &t->inner);
     case 14: return yaml_each_pair(l, v, name, piece, &t->own);
     case 15: t->extract = v; return LQ_OK;
-    case 16: return yes_or_no(l, v, name, &f->multiline);
+    case 16: return multiline_key(l, v, name);
     case 17: t->partial = v; return yaml_text(l, v, name, &t->partial_text);
+    case 18: t->skip = v; return yaml_text(l, v, name, &t->skip_text);
     default: return yaml_unknown(l, k, "key", keys, COUNT(keys));
     }
 }
@@ -251,6 +251,9 @@ static enum lq_err compile_parser(struct loader *l, struct top *t)
         f->kind = (enum parser_kind)kind;
     } else {
         err = compile(l, t, t->pattern_node, &f->pattern, &f->matcher);
+    }
+    if (err == LQ_OK && t->skip != NULL) {
+        err = compile(l, t, t->skip, &t->skip_text, &f->skip);
     }
     if (err == LQ_OK && t->extract != NULL) {
         err = yaml_each_item(l, t->extract, "extract", add_extract, t);

@@ -6,7 +6,7 @@
 #include "schema/format_yaml.h"
 
 static const char *const role_names[] = {"ignore", "dimension", "measure", "identity", "message"};
-static const char *const type_names[] = {"string", "int", "float", "seconds", "milliseconds", "microseconds", "bytes"};
+static const char *const type_names[] = {"string", "int", "float", "seconds", "milliseconds", "microseconds", "bytes", "nanoseconds", "duration"};
 
 static enum lq_err field_key(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx)
 {

@@ -28,6 +28,7 @@ void format_free(struct format **fp)
     }
     time_layout_free(&f->layout);
     matcher_free(&f->matcher);
+    matcher_free(&f->skip);
     json_paths_free(&f->paths);
     predicate_free(&f->error);
     predicate_free(&f->partial);
@@ -82,7 +83,7 @@ enum lq_err format_finish(struct format *f, struct lq_error *e)
     s->n_dims = DIM_BUILTIN;
     for (uint32_t i = 0; i < f->n_fields && err == LQ_OK; i++) {
         const struct field *x = &f->fields[i];
-        bool seconds = x->type == TYPE_SECONDS || x->type == TYPE_MILLISECONDS || x->type == TYPE_MICROSECONDS;
+        bool seconds = x->type == TYPE_SECONDS || x->type == TYPE_MILLISECONDS || x->type == TYPE_MICROSECONDS || x->type == TYPE_NANOSECONDS || x->type == TYPE_DURATION;
         if (strcmp(x->name, "status") == 0) {
             f->status_slot = i;
         }
@@ -110,6 +111,10 @@ enum lq_err format_finish(struct format *f, struct lq_error *e)
         for (size_t k = 0; k < sizeof few / sizeof few[0]; k++) {
             s->no_cap_probation |= (strcmp(s->dims[i], few[k]) == 0 ? 1U : 0U) << i;
         }
+    }
+    f->tail_slot = f->message_slot;
+    if (f->message_slot < f->n_fields && f->fields[f->message_slot].extract > 0) {
+        f->tail_slot = f->extracts[f->fields[f->message_slot].extract - 1].from;
     }
     s->no_cap_probation |= (1U << DIM_BUILTIN) - 1;
     s->sketch_by |= 1U << DIM_HOST | 1U << DIM_VERSION;
@@ -167,7 +172,7 @@ static enum lq_err bind_labels(const struct labels *l, struct stream_schema *sch
 
 static bool needs_search(const struct format *f)
 {
-    bool needs = f->n_extracts > 0;
+    bool needs = f->n_extracts > 0 || f->skip != NULL;
     for (uint32_t i = 0; i < f->n_derived; i++) {
         needs = needs || f->derived[i].kind == DERIVE_REGEX;
     }
@@ -264,14 +269,15 @@ static enum parse_result fill_slots(struct parser *p, lq_str line)
         return text_slots(p, line);
     }
     lq_str head = line;
-    if (f->multiline) { /* the pattern describes the first line; the message goes on */
+    if (f->multiline != MULTILINE_NO) { /* the pattern describes the first line; the message goes on */
         const char *nl = memchr(line.p, '\n', line.n);
         head.n = nl != NULL ? (size_t)(nl - line.p) : line.n;
         head.n -= head.n > 0 && head.n < line.n && head.p[head.n - 1] == '\r';
     }
     enum match_result m = matcher_run(f->matcher, p->match, head, s->spans);
     if (m != MATCH_YES) {
-        return m == MATCH_NO ? PARSE_NO_MATCH : PARSE_TOO_COSTLY;
+        bool skip = f->skip != NULL && matcher_run(f->skip, p->search, head, s->spans) == MATCH_YES;
+        return skip ? PARSE_HEADER : m == MATCH_NO ? PARSE_NO_MATCH : PARSE_TOO_COSTLY;
     }
     for (uint32_t i = 0; i < f->n_fields; i++) {
         if (f->fields[i].extract > 0) {
@@ -279,7 +285,7 @@ static enum parse_result fill_slots(struct parser *p, lq_str line)
             continue;
         }
         uint32_t from = s->spans[2 * f->fields[i].group], to = s->spans[2 * f->fields[i].group + 1];
-        to = to == head.n && i == f->message_slot ? (uint32_t)line.n : to;
+        to = to == head.n && i == f->tail_slot ? (uint32_t)line.n : to;
         s->slots[i] = from == LOWER_UNSET ? (lq_str){"", 0} : (lq_str){line.p + from, to - from};
     }
     return PARSE_OK;
@@ -359,7 +365,7 @@ static bool scaled(lq_str s, enum field_type type, int64_t scale, int64_t *out)
     bool negative = s.n > 0 && s.p[0] == '-';
     i += negative;
     size_t start = i;
-    int64_t unit = type == TYPE_MILLISECONDS ? 1000 : type == TYPE_MICROSECONDS ? 1 : scale;
+    int64_t unit = type == TYPE_MILLISECONDS ? 1000 : type == TYPE_MICROSECONDS || type == TYPE_NANOSECONDS ? 1 : scale;
     while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9' && i - start < 12) {
         v = v * 10 + (s.p[i++] - '0');
     }
@@ -388,11 +394,28 @@ static bool scaled(lq_str s, enum field_type type, int64_t scale, int64_t *out)
         if (!number_parse(s, &d) || !(fabs(d) * (double)unit < 9e18)) {
             return false;
         }
-        *out = (int64_t)llround(d * (double)unit);
+        *out = (int64_t)llround(type == TYPE_NANOSECONDS ? d / 1000 : d * (double)unit);
         return true;
     }
+    v = type == TYPE_NANOSECONDS ? (v + 500) / 1000 : v;
     *out = negative ? -v : v;
     return true;
+}
+
+/* "12.5ms", "1.2s", "17µs": Go's way to write a duration; a bare number is seconds. */
+static bool duration_us(lq_str s, int64_t *out)
+{
+    static const struct {
+        const char *suffix;
+        enum field_type type;
+    } units[] = {{"ms", TYPE_MILLISECONDS}, {"µs", TYPE_MICROSECONDS}, {"us", TYPE_MICROSECONDS}, {"ns", TYPE_NANOSECONDS}, {"s", TYPE_SECONDS}};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        size_t n = strlen(units[i].suffix);
+        if (s.n > n && memcmp(s.p + s.n - n, units[i].suffix, n) == 0) {
+            return scaled((lq_str){s.p, s.n - n}, units[i].type, 1000000, out);
+        }
+    }
+    return scaled(s, TYPE_SECONDS, 1000000, out);
 }
 
 static void fill_dims(struct parser *p, struct record *r)
@@ -444,7 +467,8 @@ static void fill_measures(struct parser *p, struct record *r)
     r->measure_set = 0;
     for (uint32_t i = 0; i < f->schema.n_measures; i++) {
         uint32_t s = f->measure_slot[i];
-        if (scaled(slots[s], f->fields[s].type, f->schema.measures[i].scale, &r->measures[i])) {
+        enum field_type type = f->fields[s].type;
+        if (type == TYPE_DURATION ? duration_us(slots[s], &r->measures[i]) : scaled(slots[s], type, f->schema.measures[i].scale, &r->measures[i])) {
             r->measure_set |= 1U << i;
         }
     }
@@ -482,6 +506,10 @@ static bool event_time(struct parser *p, int64_t *us)
         p->time.zoned = p->envelope_zoned;
         return true;
     }
+    if (stamp.n == 0 && p->f->fields[p->f->time_slot].extract > 0) {
+        *us = TIME_PENDING;
+        return true;
+    }
     if (!time_parse(&p->time, stamp, us, NULL)) {
         return false;
     }
@@ -500,15 +528,18 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
     if (f == NULL || (f->time_slot == UINT32_MAX && !p->enveloped)) {
         return PARSE_NO_MATCH;
     }
+    if (p->memo != NULL && !p->enveloped) {
+        memo_tidy(p->memo);
+    }
     p->text = line;
     enum parse_result result = fill_slots(p, line);
     if (result != PARSE_OK) {
         return result;
     }
+    fill_extracts(p);
     if (!event_time(p, &r->time_us)) {
         return PARSE_BAD_TIME;
     }
-    fill_extracts(p);
     decide(p, r);
     fill_measures(p, r);
     r->message = f->message_slot != UINT32_MAX ? p->s.slots[f->message_slot] : (lq_str){"", 0};
@@ -588,7 +619,12 @@ enum lq_err format_test_samples(const struct format *f, struct lq_error *e)
     enum lq_err err = parser_new(&c, &p, e);
     for (uint32_t i = 0; i < f->n_samples && err == LQ_OK; i++) {
         struct record r = {0};
-        enum parse_result result = parser_parse(p, f->samples[i].line, &r);
+        lq_str line = f->samples[i].line;
+        if (parser_has_columns(p)) { /* the header line, then the record */
+            parser_learn(p, line);
+            format_next_line(&line);
+        }
+        enum parse_result result = parser_parse(p, line, &r);
         if (result != PARSE_OK) {
             err = lq_error_set(e, LQ_EINVAL, "format %s: sample %u: %s: %.*s", f->name, i + 1, parse_result_name(result),
                                (int)f->samples[i].line.n, f->samples[i].line.p);

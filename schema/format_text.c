@@ -94,6 +94,7 @@ bool text_header(const struct format *f, lq_str line, struct columns *out)
     struct columns c = {.n = 0};
     lq_str cell = {"", 0}, before;
     bool more = true, time = false;
+    uint64_t found = 0; /* fields */
     if (f->kind == PARSER_W3C) {
         if (line.n < sizeof fields_word || memcmp(line.p, fields_word, sizeof fields_word - 1) != 0) {
             return false;
@@ -115,6 +116,10 @@ bool text_header(const struct format *f, lq_str line, struct columns *out)
         }
         place_column(f, &c, cell, before);
         time = time || c.last[c.n - 1] == f->time_slot;
+        found |= c.last[c.n - 1] != NO_COLUMN ? UINT64_C(1) << c.last[c.n - 1] : 0;
+    }
+    for (uint32_t i = 0; i < f->n_fields; i++) {
+        time = time && (!f->fields[i].required || (found >> i & 1) != 0);
     }
     lq_buf_fini(&scratch);
     c.separator = f->kind == PARSER_W3C && c.separator == ' ' ? 0 : c.separator; /* values may use tabs all the same */
@@ -130,7 +135,7 @@ static enum parse_result column_slots(struct parser *p, lq_str line)
     struct lq_buf *scratch = &p->s.text;
     const struct format *f = p->f;
     bool more = true;
-    if (f->kind == PARSER_W3C ? line.p[0] == '#' : c->n == 0 || line.n == 0) {
+    if (f->kind == PARSER_W3C ? line.p[0] == '#' : c->n == 0) {
         text_header(f, line, c);
         return f->kind == PARSER_W3C || c->n > 0 ? PARSE_HEADER : PARSE_NO_MATCH;
     }
@@ -187,7 +192,7 @@ enum parse_result text_slots(struct parser *p, lq_str line)
     }
     bool any = p->enveloped || (f->time_slot != UINT32_MAX && slots[f->time_slot].n > 0);
     for (uint32_t i = 0; i < f->n_fields && result == PARSE_OK && any; i++) {
-        any = !f->fields[i].required || slots[i].n > 0;
+        any = !f->fields[i].required || slots[i].n > 0 || f->kind == PARSER_W3C || f->kind == PARSER_CSV;
     }
     return result == PARSE_OK && !any ? PARSE_NO_MATCH : result;
 }

@@ -27,7 +27,8 @@ static const struct {
     {"QUOTED", "[^\"\\\\]*(?:\\\\.[^\"\\\\]*)*"},
     {"QS", "\"%{QUOTED}\""},
     {"JAVACLASS", "[\\w.$]+"},
-    {"LEVEL", "[A-Za-z]+"},
+    {"LEVEL", "(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|FATAL|CRITICAL|CRIT|SEVERE|CONFIG|FINE[RST]*|ALERT|EMERG|PANIC|"
+              "trace|debug|info|notice|warn(?:ing)?|error|err|fatal|critical|crit|alert|emerg|panic|Trace|Debug|Info|Notice|Warn(?:ing)?|Error|Fatal|Critical)"},
     {"METHOD", "[A-Z]+"},
     {"STATUS", "\\d{3}"},
     {"TIME", "\\d{2}:\\d{2}:\\d{2}"},

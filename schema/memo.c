@@ -50,8 +50,11 @@ const struct memo_entry *memo_get(struct memo *m, lq_str key, uint64_t hash)
     return NULL;
 }
 
-static void forget(struct memo *m)
+void memo_tidy(struct memo *m)
 {
+    if (m->n < MEMO_ENTRIES_MAX) {
+        return;
+    }
     memset(m->slots, 0, sizeof m->slots);
     lq_arena_reset(&m->mem);
     m->n = 0;
@@ -65,7 +68,7 @@ uint64_t memo_put(struct memo *m, lq_str key, uint64_t hash, uint32_t n_dims, co
         return 0;
     }
     if (m->n == MEMO_ENTRIES_MAX) {
-        forget(m);
+        return 0;
     }
     struct memo_entry *e = lq_arena_alloc(&m->mem, sizeof *e + n_dims * sizeof *e->dims);
     e->id = m->next_id++;

@@ -31,10 +31,13 @@ struct memo_entry {
     bool error, success;
     lq_str dims[];
 };
-/* NULL: not remembered. The entry lives until the next memo_put. */
+/* NULL: not remembered. The entry lives until the next memo_tidy. */
 const struct memo_entry *memo_get(struct memo *m, lq_str key, uint64_t hash);
 /* Remember the dimensions of a record (texts are copied) if the key was asked for before; returns its number, 0 = not
- * kept. When full, everything is forgotten. */
+ * kept. When full, everything is forgotten by the next memo_tidy. */
 uint64_t memo_put(struct memo *m, lq_str key, uint64_t hash, uint32_t n_dims, const struct record *r);
+
+/* Before a line: what it will be told lives until the next one (a line in an envelope uses what the envelope was told). */
+void memo_tidy(struct memo *m);
 
 #endif

@@ -15,7 +15,7 @@ const char *const plain_fields[PLAIN_FIELDS] = {"time", "level", "message"};
 const char plain_layout[] = "iso8601 || %b %e %H:%M:%S || clf || %d-%b-%Y %H:%M:%S || %d-%b-%Y %H:%M:%S%f || %d %b %Y %H:%M:%S%f || %d %b %Y %H:%M:%S || "
                             "%a %b %e %H:%M:%S %Y || %a %b %e %H:%M:%S%f %Y || %a %b %e %H:%M:%S %Z %Y || %a, %d %b %Y %H:%M:%S %Z || "
                             "%b %e %H:%M:%S%f || %b %e, %Y %H:%M:%S || %b %e %Y %H:%M:%S || "
-                            "%Y-%m-%d-%H.%M.%S%f || %Y.%m.%d %H:%M:%S || %Y%m%d %H:%M:%S || %Y%m%dT%H%M%SZ || %Y%m%d-%H:%M:%S:%f || %y%m%d %H:%M:%S || "
+                            "%Y-%m-%d-%H.%M.%S%f || %Y.%m.%d %H:%M:%S || %Y%m%d %H:%M:%S || %Y%m%dT%H%M%SZ || %Y%m%d-%H:%M:%S:%f || %y%m%d %k:%M:%S || "
                             "%m-%d %H:%M:%S%f || %m-%d %H:%M:%S || %y/%m/%d %H:%M:%S || %m/%d/%Y %H:%M:%S || %m%d %H:%M:%S%f || "
                             "%H:%M:%S%f || %H:%M:%S || epoch_auto";
 

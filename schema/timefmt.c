@@ -37,7 +37,7 @@ static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Ju
 
 static enum lq_err compile_one(const char *text, struct time_layout **out, struct lq_error *e)
 {
-    static const char directives[] = "YymdebHMSfzZajsLUNAI";
+    static const char directives[] = "YymdebHkMSfzZajsLUNAI";
     struct time_layout *l = lq_alloc(sizeof *l);
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
         if (strcmp(text, named[i].name) == 0) {
@@ -52,7 +52,7 @@ static enum lq_err compile_one(const char *text, struct time_layout **out, struc
         }
         if ((step != 1 && strchr(directives, step) == NULL) || l->n == STEPS_MAX) {
             lq_error_set(e, LQ_EINVAL, "unknown directive %%%c in the time layout \"%s\"", *p, text);
-            lq_error_hint(e, "directives: %%Y %%y %%m %%d %%e %%b %%H %%M %%S %%f %%z %%Z %%a %%j %%s %%L, or clf, iso8601, rfc3164, epoch, epoch_ms …");
+            lq_error_hint(e, "directives: %%Y %%y %%m %%d %%e %%b %%H %%k %%M %%S %%f %%z %%Z %%a %%j %%s %%L, or clf, iso8601, rfc3164, epoch, epoch_ms …");
             free(l);
             return LQ_EINVAL;
         }
@@ -363,6 +363,9 @@ static bool step(char directive, char lit, const char **p, const char *end, stru
         }
         return digits(p, end, 1, 2, &f->day);
     case 'b': return month_name(p, end, &f->month);
+    case 'k':
+        *p += *p < end && **p == ' ';
+        return digits(p, end, 1, 2, &f->hour);
     case 'H': return digits(p, end, 1, 2, &f->hour);
     case 'M': return digits(p, end, 2, 2, &f->minute);
     case 'S': return digits(p, end, 2, 2, &f->second);

@@ -5,7 +5,7 @@
  * the minute prefix of the last stamp is kept, so that stamps of the same minute parse only their seconds).
  *
  * Layouts (in format files, `time: {field: …, layout: …}`) are named or spelled with the directives
- *   %Y %y %m %d %e %b %H %M %S %f (fraction of 1 to 9 digits, also after ',' or '.') %z (+0200, +02:00, Z) %Z (UTC, GMT, CET…)
+ *   %Y %y %m %d %e %b %H %k (hour, blank or digit first) %M %S %f (fraction of 1 to 9 digits, also after ',' or '.') %z (+0200, +02:00, Z) %Z (UTC, GMT, CET…)
  *   %a %j %s (epoch seconds, fraction allowed) %L (epoch ms) %% and literal characters. Named layouts:
  *   clf      17/May/2015:10:05:03 +0000        iso8601  2026-03-02T10:00:00[.,fff][Z|±hh:mm] or with a blank for T
  * "A || B" tries A, then B.
