@@ -205,7 +205,11 @@ static bool join_inside(struct events *e, struct parser *p, const struct record 
         return false;
     }
     const struct parser *in = at_depth(e->parser[e->turn], target);
-    bool joins = (e->record.inner == target || e->whole_matches) && r->inner < target && continues(in->f, more);
+    /* Newest first, or a whole line of its own: nothing to be joined. */
+    if (at_depth(p, target)->envelope_us < in->envelope_us || r->inner == target) {
+        return false;
+    }
+    bool joins = (e->record.inner == target || e->whole_matches) && continues(in->f, more);
     if (!e->partial && !joins) {
         return false;
     }
@@ -277,6 +281,9 @@ void events_line(struct events *e, lq_str line)
         extend_text(e, line);
     } else {
         hand_on(e);
+        if (result == PARSE_HEADER) { /* one of the two has learned it */
+            events_set_columns(e, &e->parser[other]->columns);
+        }
         e->fn(e->ctx, result, line, NULL);
     }
 }

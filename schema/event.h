@@ -11,6 +11,8 @@
  * (host, service, stdout or stderr) are joined, when the first is a line of a multi-line inner format and the others match none; so are the parts of a message that the envelope
  * marks as partial.
  *
+ * Nothing older is joined to something newer: in a file that has the newest line first each line stands alone.
+ *
  * A line's bytes must stay where they are until its event is handed on, or until events_keep copies what is open: a reader of files flushes
  * at the end of its buffer (cut at events_boundary), a reader of streams calls events_keep. Lines of one event must be neighbours in memory
  * between two calls of events_keep.
