@@ -59,6 +59,12 @@ enum lq_err events_new(const struct parser_config *c, event_fn *fn, void *ctx, s
     if (err == LQ_OK && x->joins) {
         err = parser_new(&own, &x->parser[1], e);
     }
+    for (struct parser *p = x->parser[0]; p != NULL && x->joins; p = p->inner) {
+        p->pending = true;
+    }
+    for (struct parser *p = x->parser[1]; p != NULL; p = p->inner) {
+        p->pending = true;
+    }
     if (err != LQ_OK) {
         events_free(&x);
         return err;

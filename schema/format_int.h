@@ -159,6 +159,7 @@ struct parser {
     int64_t envelope_us;
     lq_str text;  /* the line, as it was given */
     bool partial; /* of the last line */
+    bool pending; /* TIME_PENDING is an answer: the caller joins lines */
     struct parse_scratch s;
     struct memo *memo;            /* NULL: none */
     uint32_t number;              /* of the parser, in the keys of the memo */

@@ -508,7 +508,7 @@ static bool event_time(struct parser *p, int64_t *us)
     }
     if (stamp.n == 0 && p->f->fields[p->f->time_slot].extract > 0) {
         *us = TIME_PENDING;
-        return true;
+        return p->pending;
     }
     if (!time_parse(&p->time, stamp, us, NULL)) {
         return false;
