@@ -88,12 +88,12 @@ struct emit *emit_open(struct plan *p, const char *dir)
     m->w = w;
     bool one_app = w->app == APP_SYSLOG || w->app == APP_SYSLOG5424; /* as a collector writes it */
     static const char *const app_names[] = {"app", "application", "app", "syslog", "messages"};
-    for (unsigned h = 0; h < w->n_hosts; h++) {
-        m->pid[h] = 500 + world_pick(w, 30000);
+    for (unsigned h = 0; h < w->n_hosts && !w->no_access; h++) {
         m->access_of[h] = w->one_access_file && h > 0 ? m->access_of[0]
                                                       : add_file(m, w->one_access_file ? create(dir, NULL, "access.log") : create_of(m, dir, w->host[h], "access"));
     }
-    for (unsigned h = 0; h < w->n_hosts && w->app != APP_NONE; h++) {
+    for (unsigned h = 0; h < w->n_hosts + w->n_backends && w->app != APP_NONE; h++) {
+        m->pid[h] = 500 + world_pick(w, 30000);
         m->app_of[h] = one_app && h > 0 ? m->app_of[0] : add_file(m, one_app ? create(dir, NULL, app_names[w->app]) : create_of(m, dir, w->host[h], "app"));
     }
     for (unsigned i = 0; i < m->n_files; i++) {
@@ -202,6 +202,9 @@ static void print_path(struct emit *m, const char *path, char out[128])
 void emit_access(struct emit *m, double hour, unsigned host, const struct world_route *r, const char *client, unsigned status, unsigned bytes, double seconds)
 {
     char line[LINE_BYTES_MAX], path[128];
+    if (m->w->no_access) {
+        return;
+    }
     int64_t ms = at_ms(m, hour);
     struct tm t = utc(ms);
     enum access_format f = m->p->format_change_h > 0 && hour >= m->p->format_change_h ? m->p->format_after : m->w->access;
@@ -263,6 +266,7 @@ void emit_app(struct emit *m, double hour, unsigned host, const char *text)
     if (w->app == APP_NONE || text[0] == '\0' || text[1] == '\0') {
         return;
     }
+    const char *service = host < w->n_hosts ? w->service : w->upstream;
     unsigned level = text[0] == 'D' ? 0 : text[0] == 'I' ? 1 : text[0] == 'W' ? 2 : 3;
     int64_t ms = at_ms(m, hour);
     struct tm t = utc(ms);
@@ -283,11 +287,11 @@ void emit_app(struct emit *m, double hour, unsigned host, const char *text)
         n = snprintf(line, sizeof line, "%s %s,%03d %s %s: %s\n", day, clock, (int)(ms % 1000), level == 2 ? "WARNING" : levels[level], logger, message);
         break;
     case APP_SYSLOG:
-        n = snprintf(line, sizeof line, "%s %2d %s %s %s[%u]: %s%s\n", month_names[t.tm_mon % 12], t.tm_mday, clock, w->host[host], w->service, m->pid[host],
+        n = snprintf(line, sizeof line, "%s %2d %s %s %s[%u]: %s%s\n", month_names[t.tm_mon % 12], t.tm_mday, clock, w->host[host], service, m->pid[host],
                      level == 3 ? "error: " : level == 2 ? "warning: " : "", message);
         break;
     case APP_SYSLOG5424:
-        n = snprintf(line, sizeof line, "<%u>1 %sT%s.%03dZ %s %s %u - - %s\n", priorities[level], day, clock, (int)(ms % 1000), w->host[host], w->service, m->pid[host], message);
+        n = snprintf(line, sizeof line, "<%u>1 %sT%s.%03dZ %s %s %u - - %s\n", priorities[level], day, clock, (int)(ms % 1000), w->host[host], service, m->pid[host], message);
         break;
     case APP_NONE: return;
     }

@@ -19,7 +19,7 @@ double kind_moment(struct plan *p, double lo, double hi)
 /* When the incident is over; 0 = it goes on. */
 double kind_end(struct plan *p, double onset_h)
 {
-    double end = onset_h + world_between(p->w, 0.5, 8);
+    double end = onset_h + world_between(p->w, 0.5, 8) * (1 + 2.0 * p->draw); /* longer where a first draw showed too little */
     return end > p->w->days * 24 - 0.5 || rng_chance(&p->w->rng, 0.4) ? 0 : end;
 }
 
@@ -27,18 +27,16 @@ void kind_at_least(struct world *w, double days, unsigned hosts)
 {
     w->days = w->days < days ? days : w->days;
     if (w->n_hosts < hosts) {
-        for (unsigned i = w->n_hosts; i < hosts; i++) {
-            snprintf(w->host[i], sizeof w->host[i], "web-%u", i + 1);
-            w->region[i] = i % w->n_regions;
-        }
-        snprintf(w->host[0], sizeof w->host[0], "web-1"); /* one style for all */
-        for (unsigned i = 0; i < w->n_hosts; i++) {
-            snprintf(w->host[i], sizeof w->host[i], "web-%u", i + 1);
-        }
         w->n_hosts = hosts;
+        world_name_hosts(w);
     }
     double total = w->requests_per_hour * 24 * w->days;
     w->requests_per_hour *= total > w->lines_max ? w->lines_max / total : 1;
+}
+
+void kind_app_only(struct plan *p)
+{
+    p->w->no_access = p->w->app != APP_NONE && rng_chance(&p->w->rng, 0.12);
 }
 
 int kind_route(struct plan *p)
@@ -83,6 +81,7 @@ static void bad_release(struct plan *p)
     e->slow = rng_chance(&w->rng, 0.3) ? world_between(w, 0.3, 3) : 0;
     e->status = rng_chance(&w->rng, 0.8) ? 500 : 502;
     e->harm = true;
+    kind_app_only(p);
     bug_says(p, e);
     if (end > c->end_h + 0.5) {
         struct change *back = plan_wave(p, end, 0, 0.01, "rollback");
@@ -154,6 +153,7 @@ static void leak(struct plan *p)
         w->access = ACCESS_COMBINED_TIME;
     }
     if (says) {
+        kind_app_only(p);
         plan_says(e, world_between(w, 3, 40), "%s", f->quiet);
     }
     struct effect *x = plan_effect(p, onset, 0);
@@ -204,6 +204,7 @@ static void age_failure(struct plan *p)
         plan_want_wave(p, again);
     }
     p->high_allowed = true;
+    kind_app_only(p);
     p->variant = twice ? "twice" : "once";
 }
 
@@ -247,6 +248,7 @@ static void config_change(struct plan *p)
     plan_onset(p, onset);
     p->end_h = e->to_h;
     p->high_allowed = true;
+    kind_app_only(p);
     p->variant = onset - t > 0.3 ? "later" : "at once";
 }
 
@@ -367,12 +369,37 @@ static void format_change(struct plan *p)
     }
 }
 
+/* Another service releases; this one fails where it asks it. */
+static void neighbour_release(struct plan *p)
+{
+    struct world *w = p->w;
+    static const char *const texts[] = {"E3{} answered 500 for request @", "E2unexpected field in response of {} (#)", "E4{}: schema mismatch, wanted # columns"};
+    char text[WORLD_TEXT_MAX];
+    w->n_backends = 1;
+    double t = kind_moment(p, 0.25, 0.9), end = kind_end(p, t);
+    plan_distract(p, world_pick(w, 4));
+    struct change *c = release(p, t, 1U << w->n_hosts, 0);
+    struct effect *e = plan_effect(p, t + 0.003, end);
+    e->routes = ROUTES_DEPEND;
+    e->fail = world_between(w, 0.15, 0.8);
+    e->status = rng_chance(&w->rng, 0.5) ? 502 : 500;
+    e->slow = world_between(w, 0, 2);
+    e->harm = true;
+    kind_text(text, texts[world_pick(w, 3)], w->upstream);
+    plan_fail_says(e, world_between(w, 0.4, 1), "%s", text);
+    plan_want_wave(p, c);
+    plan_onset(p, e->from_h);
+    p->end_h = end;
+    p->high_allowed = true;
+}
+
 static void harmless_release(struct plan *p)
 {
     struct world *w = p->w;
     double t = kind_moment(p, 0.3, 0.9);
     plan_distract(p, world_pick(w, 4));
     release(p, t, 0, world_between(w, 0.01, 0.1))->cause = false;
+    kind_app_only(p);
     if (rng_chance(&w->rng, 0.3)) { /* it is faster, or a little slower; nobody is hurt */
         struct effect *e = plan_effect(p, t, 0);
         e->slow = world_between(w, -0.3, 0.4);
@@ -382,6 +409,7 @@ static void harmless_release(struct plan *p)
 const struct kind kinds[] = {
     {"bad_release", "a release that fails at once", false, bad_release},
     {"canary", "a release on one of many hosts that fails there", false, canary},
+    {"neighbour_release", "a release of another service that this one asks", false, neighbour_release},
     {"leak", "a release whose leak breaks the service days later; harmless releases follow it", false, leak},
     {"age_failure", "a failure at a fixed age after the restart of each host", false, age_failure},
     {"dependency_down", "an upstream service is down or slow", false, dependency_down},

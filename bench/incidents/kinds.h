@@ -12,6 +12,7 @@ double kind_moment(struct plan *p, double lo, double hi); /* hours, at a share o
 double kind_end(struct plan *p, double onset_h);
 void kind_at_least(struct world *w, double days, unsigned hosts);
 int kind_route(struct plan *p);
+void kind_app_only(struct plan *p); /* now and then there is no access log */
 void kind_text(char out[WORLD_TEXT_MAX], const char *text, const char *name); /* "{}" becomes the name */
 
 /* kinds_world.c: what happens to a service rather than in it. */

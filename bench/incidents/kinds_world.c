@@ -38,6 +38,7 @@ void dependency_down(struct plan *p)
     plan_onset(p, t);
     p->end_h = end;
     p->high_allowed = true;
+    kind_app_only(p);
     p->variant = lead > 0 ? "slow first" : "at once";
 }
 
@@ -143,6 +144,7 @@ void cert_expiry(struct plan *p)
     plan_onset(p, t);
     p->end_h = end;
     p->high_allowed = true;
+    kind_app_only(p);
     p->variant = warned ? "warned" : "not warned";
 }
 
@@ -169,13 +171,14 @@ void disk_full(struct plan *p)
     plan_fail_says(x, 0.9, "%s", fulls[world_pick(w, 3)]);
     static const char *const names[] = {"Free space|usage above threshold|nearly full", "No space left"};
     for (unsigned i = 0; i < 2; i++) { /* the warnings, or at least the failure in its own words */
-        struct want *y = plan_want(p, NULL, t - 0.3, i == 0 ? onset : onset + 0.5);
+        struct want *y = plan_want(p, NULL, t - fmax(0.3, 0.15 * (onset - t)), i == 0 ? onset : onset + 0.5);
         y->dim = "template|message";
         snprintf(y->has, sizeof y->has, "%s", names[i]);
     }
     plan_onset(p, onset);
     p->end_h = x->to_h;
     p->high_allowed = true;
+    kind_app_only(p);
     p->variant = one ? "one host" : "all hosts";
 }
 
@@ -265,6 +268,7 @@ void no_cause(struct plan *p)
     if (rng_chance(&w->rng, 0.3)) {
         w->app = APP_NONE;
     }
+    kind_app_only(p);
     plan_onset(p, t);
     p->end_h = e->to_h;
 }

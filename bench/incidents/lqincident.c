@@ -4,7 +4,7 @@
  *      lqincident --kind NAME --seed N [--lines-max N] DIR      DIR/…log files, DIR/truth.json
  *      lqincident --list                        kind, tune or held-out, what it is
  *
- * A case in which too little of the incident can be seen is drawn again with more traffic (at most four times).
+ * A case in which too little of the incident can be seen is drawn again with more traffic (at most three times).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,14 +16,14 @@
 
 #include "bench/incidents/plan.h"
 
-enum { PLANTED_MIN = 40, DRAWS_MAX = 5, LINES_MAX = 160000 /* keeps a case under a second from generator to answer */ };
+enum { PLANTED_MIN = 25, DRAWS_MAX = 4, LINES_MAX = 160000 /* keeps a case under a second from generator to answer */ };
 
 /* The planted failures must stand out of the others by far: nobody is asked to see what is not there. */
 static bool visible(const struct plan *p)
 {
     for (unsigned i = 0; i < p->n_effects; i++) {
         if (p->effects[i].harm) {
-            return p->planted >= PLANTED_MIN && (double)p->planted > 8 * sqrt((double)p->base_errors_since + 1);
+            return p->planted >= PLANTED_MIN && (double)p->planted > 8 * sqrt((double)p->others + 1);
         }
     }
     return true;
@@ -39,10 +39,11 @@ static int generate(const struct kind *k, uint64_t seed, uint64_t lines_max, con
         for (const char *c = k->name; *c != '\0'; c++) {
             h = (h ^ (unsigned char)*c) * 1099511628211U;
         }
-        world_draw(&w, seed ^ h, (double)lines_max);
+        world_draw(&w, seed ^ h, (double)lines_max * more);
         w.requests_per_hour *= more;
         memset(&p, 0, sizeof p);
         p.w = &w;
+        p.draw = draw;
         k->plant(&p);
         plan_finish(&p);
         if (simulate(&p, dir) != 0) {

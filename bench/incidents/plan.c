@@ -10,8 +10,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-static const double near_h = 0.75; /* no distractor this close to what matters: nobody could tell them apart */
-
 struct effect *plan_effect(struct plan *p, double from_h, double to_h)
 {
     assert(p->n_effects < WORLD_EFFECTS_MAX);
@@ -69,16 +67,17 @@ uint32_t plan_all_hosts(const struct plan *p)
 static void start_lines(struct plan *p, double at_h, unsigned host, const char *version)
 {
     struct world *w = p->w;
+    const char *service = host < w->n_hosts ? w->service : w->upstream;
     if (at_h > 0.5) {
         static const char *const byes[] = {"I-Shutting down: received SIGTERM", "I-Stopping server, draining # connections", "W-Signal 15 received, exiting",
                                            "I-Graceful stop finished in # ms"};
         plan_line(p, at_h, host, "%s", byes[w->start_style]);
     }
     switch (w->start_style) {
-    case 0: plan_line(p, at_h + 0.002, host, "I-Starting %s version %s on %s with PID #", w->service, version, w->host[host]); break;
-    case 1: plan_line(p, at_h + 0.002, host, "I-Starting up %s, version: %s, profile prod", w->service, version); break;
-    case 2: plan_line(p, at_h + 0.002, host, "I-Booting %s@%s (build @)", w->service, version); break;
-    default: plan_line(p, at_h + 0.002, host, "I-%s is listening on port 8080", w->service); break; /* no version at all */
+    case 0: plan_line(p, at_h + 0.002, host, "I-Starting %s version %s on %s with PID #", service, version, w->host[host]); break;
+    case 1: plan_line(p, at_h + 0.002, host, "I-Starting up %s, version: %s, profile prod", service, version); break;
+    case 2: plan_line(p, at_h + 0.002, host, "I-Booting %s@%s (build @)", service, version); break;
+    default: plan_line(p, at_h + 0.002, host, "I-%s is listening on port 8080", service); break; /* no version at all */
     }
     plan_line(p, at_h + 0.005, host, "I-Ready after # ms");
 }
@@ -90,7 +89,7 @@ struct change *plan_wave(struct plan *p, double at_h, uint32_t hosts, double gap
     c->wave = true;
     c->hosts = hosts == 0 ? plan_all_hosts(p) : hosts;
     c->gap_h = gap_h;
-    for (unsigned h = 0; h < p->w->n_hosts; h++) {
+    for (unsigned h = 0; h < p->w->n_hosts + p->w->n_backends; h++) {
         if ((c->hosts >> h & 1) != 0) {
             if (p->n_starts[h] < WORLD_STARTS_MAX) {
                 p->starts_h[h][p->n_starts[h]++] = at;
@@ -102,104 +101,80 @@ struct change *plan_wave(struct plan *p, double at_h, uint32_t hosts, double gap
     return c;
 }
 
-static void new_message(struct plan *p, double at_h)
+/* A release brings messages of its own, more often than not: harmless ones, wherever it runs. */
+static void news(struct plan *p)
 {
-    static const char *const texts[] = {"W1Deprecated option \"legacy_mode\" is ignored", "I2Feature toggle darkmode evaluated for # users", "W0Client sent unknown header X-Trace-#",
-                                        "I3Background index rebuild step # finished", "D2Cache warmup visited # keys"};
-    struct effect *e = plan_effect(p, at_h, at_h + world_between(p->w, 2, 60));
-    plan_says(e, world_between(p->w, 0.5, 6), "%s", texts[world_pick(p->w, 5)]);
-    plan_change(p, at_h, at_h, "message", "new harmless message");
-}
-
-static void harmless(struct plan *p, double at_h)
-{
-    struct world *w = p->w;
-    switch (p->no_starts ? 4 + world_pick(w, 3) : world_pick(w, 7)) {
-    case 0:
-    case 1: plan_wave(p, at_h, 0, world_between(w, 0.01, 0.08), "release"); break;
-    case 2: plan_wave(p, at_h, 1U << world_pick(w, w->n_hosts), 0, "restart"); break;
-    case 3: plan_wave(p, at_h, 0, world_between(w, 0.01, 0.1), "restart"); break;
-    case 4:
-        if (w->n_routes < WORLD_ROUTES_MAX) {
-            struct world_route *r = &w->routes[w->n_routes++];
-            *r = (struct world_route){.median_s = 0.03, .weight = 2, .from_h = at_h, .method = "GET"};
-            snprintf(r->path, sizeof r->path, "/beta/%s", (const char *[]){"compare", "gifts", "map", "export"}[world_pick(w, 4)]);
-            plan_change(p, at_h, at_h, "route", r->path);
+    static const char *const verbs[] = {"Prefetched", "Resolved", "Compacted", "Validated", "Forwarded", "Indexed"};
+    static const char *const nouns[] = {"profile", "voucher", "bundle", "manifest", "address", "webhook", "segment rule"};
+    for (unsigned i = 0; i < p->n_changes && p->n_effects < WORLD_EFFECTS_MAX; i++) {
+        const struct change *c = &p->changes[i];
+        if (c->wave && strcmp(c->kind, "release") == 0 && rng_chance(&p->w->rng, 0.55)) {
+            struct effect *e = plan_effect(p, c->at_h, 0);
+            e->since_start = true;
+            e->hosts = c->hosts;
+            plan_says(e, world_between(p->w, 0.3, 12), "I%u%s %s @ in # ms", world_pick(p->w, 5), verbs[world_pick(p->w, 6)], nouns[world_pick(p->w, 7)]);
         }
-        break;
-    case 5: {
-        struct effect *e = plan_effect(p, at_h, at_h + world_between(w, 1, 8));
-        e->factor = world_between(w, 0.15, 0.5);
-        plan_change(p, at_h, e->to_h, "traffic", "a little more traffic");
-        break;
-    }
-    default: new_message(p, at_h); break;
     }
 }
 
-void plan_distract(struct plan *p, unsigned n)
+struct lineage { /* of one service */
+    char running[32], before[32], newest[32];
+};
+
+static void lineage_init(struct lineage *l, const char *version)
 {
-    p->n_distract += n;
+    snprintf(l->running, sizeof l->running, "%s", version);
+    snprintf(l->before, sizeof l->before, "%s", version);
+    snprintf(l->newest, sizeof l->newest, "%s", version);
 }
 
-/* Not within `near_h` of anything that matters: causes, onsets, the end, and what the truth's windows hold. */
-static bool free_of_all(const struct plan *p, double t)
+/* Releases count on, rollbacks return, restarts keep; a release of some hosts only is not what runs. */
+static void lineage_name(struct plan *p, struct lineage *l, struct change *c, bool whole)
 {
+    if (strcmp(c->kind, "release") == 0) {
+        char v[32];
+        world_next_version(p->w, l->newest, v);
+        snprintf(l->newest, sizeof l->newest, "%s", v);
+        snprintf(c->name, sizeof c->name, "%s", v);
+        if (whole) {
+            snprintf(l->before, sizeof l->before, "%s", l->running);
+            snprintf(l->running, sizeof l->running, "%s", v);
+        }
+        return;
+    }
+    if (strcmp(c->kind, "rollback") == 0) {
+        snprintf(l->running, sizeof l->running, "%s", l->before);
+    }
+    snprintf(c->name, sizeof c->name, "%s", l->running);
+}
+
+static struct change *next_wave(struct plan *p, const bool *done)
+{
+    struct change *c = NULL;
     for (unsigned i = 0; i < p->n_changes; i++) {
-        if (t > p->changes[i].at_h - near_h && t < p->changes[i].end_h + near_h) {
-            return false;
+        if (p->changes[i].wave && !done[i] && (c == NULL || p->changes[i].at_h < c->at_h)) {
+            c = &p->changes[i];
         }
     }
-    for (unsigned i = 0; i < p->n_onsets; i++) {
-        if (fabs(t - p->onset_h[i]) < near_h) {
-            return false;
-        }
-    }
-    for (unsigned i = 0; i < p->n_effects; i++) {
-        if (fabs(t - p->effects[i].from_h) < near_h) {
-            return false;
-        }
-    }
-    return p->end_h <= 0 || p->n_onsets == 0 || t < p->onset_h[0] || t > p->end_h + near_h; /* none while it lasts, if it ends */
+    return c;
 }
 
-/* Names each wave's version in order of time: releases count on, rollbacks return, restarts keep. */
+/* Names the waves in order of time, and writes their start-up lines. */
 static void name_versions(struct plan *p)
 {
     struct world *w = p->w;
-    char running[32], before[32], newest[32];
+    struct lineage own, backend;
     bool done[WORLD_EVENTS_MAX] = {false};
-    snprintf(running, sizeof running, "%s", w->version);
-    snprintf(before, sizeof before, "%s", running);
-    snprintf(newest, sizeof newest, "%s", running);
-    for (;;) {
-        struct change *c = NULL;
-        for (unsigned i = 0; i < p->n_changes; i++) {
-            if (p->changes[i].wave && !done[i] && (c == NULL || p->changes[i].at_h < c->at_h)) {
-                c = &p->changes[i];
-            }
-        }
-        if (c == NULL) {
-            return;
-        }
+    char other[32];
+    world_next_version(w, "", other);
+    lineage_init(&own, w->version);
+    lineage_init(&backend, other);
+    for (struct change *c; (c = next_wave(p, done)) != NULL;) {
+        bool theirs = c->hosts == 1U << w->n_hosts;
         done[c - p->changes] = true;
-        if (strcmp(c->kind, "release") == 0) {
-            char v[32];
-            world_next_version(w, newest, v);
-            snprintf(newest, sizeof newest, "%s", v);
-            snprintf(c->name, sizeof c->name, "%s", v);
-            if (c->hosts == plan_all_hosts(p)) {
-                snprintf(before, sizeof before, "%s", running);
-                snprintf(running, sizeof running, "%s", v);
-            }
-        } else {
-            if (strcmp(c->kind, "rollback") == 0) {
-                snprintf(running, sizeof running, "%s", before);
-            }
-            snprintf(c->name, sizeof c->name, "%s", running);
-        }
+        lineage_name(p, theirs ? &backend : &own, c, theirs || c->hosts == plan_all_hosts(p));
         double at = c->at_h;
-        for (unsigned h = 0; h < w->n_hosts; h++) {
+        for (unsigned h = 0; h < w->n_hosts + w->n_backends; h++) {
             if ((c->hosts >> h & 1) != 0) {
                 start_lines(p, at, h, c->name);
                 at += c->gap_h;
@@ -210,14 +185,16 @@ static void name_versions(struct plan *p)
 
 void plan_finish(struct plan *p)
 {
-    for (unsigned tries = 0; p->n_distract > 0 && tries < 200; tries++) {
-        double t = world_between(p->w, 0.06, 0.97) * p->w->days * 24;
-        if (free_of_all(p, t) && p->n_effects < WORLD_EFFECTS_MAX && p->n_changes < WORLD_EVENTS_MAX) {
-            harmless(p, t);
-            p->n_distract--;
-        }
+    struct world *w = p->w;
+    bool burning = rng_chance(&w->rng, 0.4);
+    if (p->n_onsets == 1 && burning && p->draw == 0) { /* asked while it burns, if enough is to be seen by then */
+        double end = p->onset_h[0] + world_between(w, 0.4, 3);
+        w->days = end < w->days * 24 ? end / 24 : w->days;
+        p->end_h = p->end_h > w->days * 24 ? 0 : p->end_h;
     }
+    distract(p);
     name_versions(p);
+    news(p);
     for (unsigned i = 0; i < p->n_wants; i++) {
         if (p->wants[i].version_of != NULL) {
             snprintf(p->wants[i].is, sizeof p->wants[i].is, "%s", p->wants[i].version_of->name);
@@ -254,8 +231,8 @@ void plan_want_wave(struct plan *p, const struct change *c)
         return;
     }
     x = plan_want(p, NULL, c->at_h - 0.1, c->end_h + 0.2);
-    x->dim = "template";
-    snprintf(x->has, sizeof x->has, "%s", texts[p->w->start_style]);
+    x->dim = "template|message|logger"; /* the logger that says nothing but start-up lines will do */
+    snprintf(x->has, sizeof x->has, "%s|.Application", texts[p->w->start_style]);
 }
 
 void plan_onset(struct plan *p, double at_h)

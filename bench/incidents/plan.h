@@ -83,7 +83,8 @@ struct plan {
     unsigned n_starts[WORLD_HOSTS_MAX];
     const char *variant;
     double failure_h[PLAN_FAILURES_KEPT]; /* first planted failures */
-    uint64_t planted, base_errors_since, lines;
+    uint64_t planted, others, lines; /* others: errors of no effect, where and while the incident was at work */
+    unsigned draw;
 };
 
 struct kind {
@@ -105,6 +106,7 @@ struct change *plan_change(struct plan *p, double at_h, double end_h, const char
 struct change *plan_wave(struct plan *p, double at_h, uint32_t hosts, double gap_h, const char *kind);
 /* Ask for n harmless changes; plan_finish places them. */
 void plan_distract(struct plan *p, unsigned n);
+void distract(struct plan *p); /* distract.c; of plan_finish */
 /* Distractors near nothing that matters, versions in order of time, start-up lines. After this the plan is only read. */
 void plan_finish(struct plan *p);
 struct want *plan_want(struct plan *p, const char *kinds, double low_h, double high_h);

@@ -101,6 +101,7 @@ static struct response respond(struct sim *s, unsigned route, unsigned host, dou
     struct rng *r = &s->w->rng;
     const struct world_route *x = &s->w->routes[route];
     struct response a = {.status = 200};
+    bool at_work = false;
     double u = rng_unit(r), base = s->w->error_base * s->error_noise;
     a.status = u < base * 0.7 ? 500 : u < base ? 503 : u < base + 0.012 ? 404 : u < base + 0.018 ? 401 : u < 0.09 && x->method[0] == 'G' ? 304 : 200;
     a.seconds = x->median_s * exp(s->w->slow_sigma * rng_normal(r));
@@ -110,6 +111,7 @@ static struct response respond(struct sim *s, unsigned route, unsigned host, dou
         if (l <= 0) {
             continue;
         }
+        at_work = at_work || e->harm;
         a.seconds *= 1 + e->slow * l;
         if (e->fail > 0 && rng_chance(r, e->fail * l)) {
             a.status = e->status != 0 ? e->status : 500;
@@ -119,8 +121,8 @@ static struct response respond(struct sim *s, unsigned route, unsigned host, dou
     }
     if (a.failed_by != NULL && a.status >= 500) {
         planted(p, a.failed_by, hour);
-    } else if (a.status >= 500 && p->n_onsets > 0 && hour >= p->onset_h[0]) {
-        p->base_errors_since++;
+    } else if (a.status >= 500 && at_work) {
+        p->others++;
     }
     a.bytes = a.status == 304 ? 0 : a.status >= 400 ? 200 + rng_below(r, 300) : (unsigned)(1500 * exp(1.0 * rng_normal(r)));
     return a;
@@ -215,7 +217,7 @@ static void messages(struct sim *s, unsigned minute)
 {
     struct world *w = s->w;
     double hour = minute / 60.0;
-    for (unsigned h = 0; h < w->n_hosts; h++) {
+    for (unsigned h = 0; h < w->n_hosts + w->n_backends; h++) {
         for (unsigned k = 0; w->trade->routine[k] != NULL; k++) {
             double per_hour = fmin(12 + w->requests_per_hour / w->n_hosts, 400) * (0.08 / (1 + k)) * world_traffic(w, hour);
             for (uint32_t n = rng_poisson(&w->rng, per_hour / 60); n > 0; n--) {
@@ -224,7 +226,7 @@ static void messages(struct sim *s, unsigned minute)
         }
         for (unsigned i = 0; i < s->p->n_effects; i++) {
             const struct effect *e = &s->p->effects[i];
-            double l = e->says_per_hour > 0 ? level(s->p, e, hour, h) : 0;
+            double l = e->says_per_hour > 0 && (h < w->n_hosts || e->hosts != 0) ? level(s->p, e, hour, h) : 0;
             for (uint32_t n = l > 0 ? rng_poisson(&w->rng, e->says_per_hour / 60 * l) : 0; n > 0; n--) {
                 double at = hour + rng_unit(&w->rng) / 60;
                 emit_app(s->out, at < e->from_h ? e->from_h : at, h, e->says);

@@ -97,8 +97,8 @@ int truth_write(struct plan *p, const struct kind *k, uint64_t seed, const char 
     }
     fprintf(f, "{\"kind\":\"%s\",\"variant\":\"%s\",\"seed\":%llu,\"part\":\"%s\",\"has_cause\":%s,\"high_allowed\":%s,\n", k->name, p->variant != NULL ? p->variant : "",
             (unsigned long long)seed, k->held_out || seed % 2 == 1 ? "held-out" : "tune", p->n_wants > 0 ? "true" : "false", p->high_allowed ? "true" : "false");
-    fprintf(f, " \"lines\":%llu,\"days\":%g,\"hosts\":%u,\"planted\":%llu,\"base_errors_since\":%llu,", (unsigned long long)p->lines, p->w->days, p->w->n_hosts,
-            (unsigned long long)p->planted, (unsigned long long)p->base_errors_since);
+    fprintf(f, " \"lines\":%llu,\"days\":%g,\"hosts\":%u,\"planted\":%llu,\"others\":%llu,", (unsigned long long)p->lines, p->w->days, p->w->n_hosts,
+            (unsigned long long)p->planted, (unsigned long long)p->others);
     when(f, p, "from", 0);
     fputc(',', f);
     when(f, p, "to", p->w->days * 24);

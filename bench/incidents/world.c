@@ -9,31 +9,39 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HOST_STYLES = 6, START_STYLES = 4, VERSION_STYLES = 4 };
+enum { HOST_STYLES = 6, VERSION_STYLES = 4 };
 static const double day_choices[] = {1, 1, 2, 3, 3, 5, 7, 7, 10, 14};
 static const double hour_choices[] = {60, 150, 300, 300, 600, 1200, 2500, 6000}; /* requests an hour */
 static const double lines_min = 4000;
 
-static void draw_hosts(struct world *w)
+void world_name_hosts(struct world *w)
 {
-    static const unsigned counts[] = {1, 1, 2, 3, 4, 4, 6, 8, 12};
     static const char *const regions[] = {"fra", "iad", "sin", "gru"};
-    unsigned style = world_pick(w, HOST_STYLES), base = 1 + world_pick(w, 40);
-    w->n_hosts = counts[world_pick(w, sizeof counts / sizeof counts[0])];
-    w->n_regions = w->n_hosts >= 4 ? 2 + world_pick(w, 2) : 1;
     for (unsigned i = 0; i < w->n_hosts; i++) {
         w->region[i] = i % w->n_regions;
         const char *r = regions[w->region[i]];
-        unsigned k = base + i;
-        switch (style) {
-        case 0: snprintf(w->host[i], sizeof w->host[i], "web-%u", i + 1); break;
-        case 1: snprintf(w->host[i], sizeof w->host[i], "app%02u", k); break;
-        case 2: snprintf(w->host[i], sizeof w->host[i], "%s-node-%u", r, k); break;
-        case 3: snprintf(w->host[i], sizeof w->host[i], "n%u.%s.example.net", k, r); break;
-        case 4: snprintf(w->host[i], sizeof w->host[i], "%s-%u", w->service, k); break;
-        default: snprintf(w->host[i], sizeof w->host[i], "fe%02u.dc%u.example.com", k, w->region[i] + 1); break;
+        unsigned k = w->host_base + i;
+        char *out = w->host[i];
+        switch (w->host_style) {
+        case 0: snprintf(out, HOST_BYTES, "web-%u", i + 1); break;
+        case 1: snprintf(out, HOST_BYTES, "app%02u", k); break;
+        case 2: snprintf(out, HOST_BYTES, "%s-node-%u", r, k); break;
+        case 3: snprintf(out, HOST_BYTES, "n%u.%s.example.net", k, r); break;
+        case 4: snprintf(out, HOST_BYTES, "%s-%u", w->service, k); break;
+        default: snprintf(out, HOST_BYTES, "fe%02u.dc%u.example.com", k, w->region[i] + 1); break;
         }
     }
+    snprintf(w->host[w->n_hosts], HOST_BYTES, "%s-1", w->upstream);
+}
+
+static void draw_hosts(struct world *w)
+{
+    static const unsigned counts[] = {1, 1, 2, 3, 4, 4, 6, 8, 12};
+    w->host_style = world_pick(w, HOST_STYLES);
+    w->host_base = 1 + world_pick(w, 40);
+    w->n_hosts = counts[world_pick(w, sizeof counts / sizeof counts[0])];
+    w->n_regions = w->n_hosts >= 4 ? 2 + world_pick(w, 2) : 1;
+    world_name_hosts(w);
 }
 
 static void draw_routes(struct world *w)
@@ -95,16 +103,17 @@ void world_draw(struct world *w, uint64_t seed, double lines_max)
         ups++;
     }
     w->upstream = w->trade->upstreams[world_pick(w, ups)];
-    w->start_s = 1767225600 + 86400 * (int64_t)world_pick(w, 300); /* a midnight of 2026 */
+    w->start_s = 1767225600 + 86400 * (int64_t)world_pick(w, 300) + (rng_chance(&w->rng, 0.5) ? 3600 * (int64_t)world_pick(w, 24) : 0); /* an hour of 2026 */
     draw_volume(w);
     draw_hosts(w);
     draw_routes(w);
     w->access = (enum access_format[]){ACCESS_COMBINED_TIME, ACCESS_COMBINED_TIME, ACCESS_COMBINED, ACCESS_COMMON}[world_pick(w, 4)];
-    w->app = (enum app_format[]){APP_LOGBACK, APP_LOGBACK, APP_SPRING, APP_PYTHON, APP_SYSLOG, APP_SYSLOG5424}[world_pick(w, 6)];
+    w->app = (enum app_format[]){APP_LOGBACK, APP_LOGBACK, APP_LOGBACK, APP_SPRING, APP_SPRING, APP_PYTHON, APP_SYSLOG, APP_SYSLOG5424}[world_pick(w, 8)];
     w->one_access_file = rng_chance(&w->rng, 0.2);
     w->layout = world_pick(w, 3);
+    w->n_backends = rng_chance(&w->rng, 0.25) ? 1 : 0;
     w->version_style = world_pick(w, VERSION_STYLES);
-    w->start_style = world_pick(w, START_STYLES);
+    w->start_style = (unsigned[]){0, 0, 0, 0, 1, 1, 1, 2, 2, 3}[world_pick(w, 10)];
     w->version_field = w->start_style < 2 && (w->app == APP_LOGBACK || w->app == APP_SPRING || w->app == APP_PYTHON);
     world_next_version(w, "", w->version);
 }
@@ -123,6 +132,7 @@ void world_next_version(struct world *w, const char *from, char out[32])
 
 double world_traffic(const struct world *w, double hour)
 {
+    hour += (double)(w->start_s / 3600 % 24);
     double day = floor(hour / 24 + (double)(w->start_s / 86400 % 7)); /* days since a Thursday */
     double x = 1.0 - w->swing * cos(6.283185307179586 * (fmod(hour, 24.0) - 4.0) / 24.0);
     unsigned of_week = (unsigned)day % 7; /* 0 = Thursday */

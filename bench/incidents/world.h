@@ -19,10 +19,11 @@ enum {
     WORLD_HOSTS_MAX = 24,
     WORLD_ROUTES_MAX = 220,
     WORLD_CLIENTS_MAX = 8000,
-    WORLD_EFFECTS_MAX = 40,
+    WORLD_EFFECTS_MAX = 48,
     WORLD_EVENTS_MAX = 400,
     WORLD_STARTS_MAX = 40,
     WORLD_TEXT_MAX = 224,
+    HOST_BYTES = 40,
 };
 
 enum access_format { ACCESS_COMBINED_TIME, ACCESS_COMBINED, ACCESS_COMMON, ACCESS_PIPES };
@@ -55,7 +56,9 @@ struct world {
     double days;
     int64_t start_s;
     unsigned n_hosts, n_regions;
-    char host[WORLD_HOSTS_MAX][40];
+    unsigned n_backends; /* 1: the upstream writes an application log too, as host [n_hosts] */
+    unsigned host_style, host_base;
+    char host[WORLD_HOSTS_MAX + 1][HOST_BYTES];
     unsigned region[WORLD_HOSTS_MAX];
     unsigned n_routes, n_clients;
     struct world_route routes[WORLD_ROUTES_MAX];
@@ -66,6 +69,7 @@ struct world {
     double slow_sigma;
     enum access_format access;
     enum app_format app;
+    bool no_access; /* the application log is all there is */
     bool one_access_file; /* a proxy in front writes one log for all hosts */
     unsigned layout;      /* of paths */
     const char *upstream;
@@ -77,6 +81,7 @@ void world_draw(struct world *w, uint64_t seed, double lines_max);
 void world_next_version(struct world *w, const char *from, char out[32]);
 /* Relative traffic at an hour since the start, mean about 1. */
 double world_traffic(const struct world *w, double hour);
+void world_name_hosts(struct world *w); /* after n_hosts changed */
 void world_add_routes(struct world *w, unsigned n); /* many more paths, for series-rich weeks */
 
 static inline unsigned world_pick(struct world *w, unsigned n)
