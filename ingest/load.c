@@ -216,7 +216,7 @@ static enum lq_err flush(struct loader *l, bool open_file)
         {"line_too_long", l->too_long}, {"nul_bytes", l->tally.nul},
     };
     enum lq_err err = store_flush(l->store, windows, l->n_workers, l->pending, l->n_pending + (open_file && l->cp.key.n > 0), counters,
-                                  sizeof counters / sizeof counters[0], l->n_workers, l->e);
+                                  sizeof counters / sizeof counters[0], threaded(l) ? l->n_workers - 1 : 1, l->e);
     if (err == LQ_OK) {
         l->n_pending = 0;
         lq_arena_reset(&l->pending_mem);

@@ -19,13 +19,29 @@ struct pending { /* one put */
     size_t at, n; /* value in bytes */
 };
 
-struct flush {
-    struct store *s;
-    struct engine_txn *txn;
+struct heavy_part { /* heaviest identities of an hour, to be merged with the stored ones */
+    uint32_t identity;
+    bool error;
+    int64_t hour_s;
+    struct heavy heavy;
+};
+
+/* Puts in preparation, of one thread. */
+struct flush_part {
+    struct flush *f;
     struct fragment_encoder *encoder;
     struct lq_buf bytes;
     struct pending *puts;
     size_t n_puts, cap_puts;
+    struct heavy_part *heavies;
+    size_t n_heavies, cap_heavies;
+};
+
+struct flush {
+    struct store *s;
+    struct engine_txn *txn;
+    struct flush_part *parts; /* by thread; part 0 is the flush's own */
+    unsigned n_threads;
     uint32_t flush_no;
     uint64_t overflow_cells, before_reach;
     /* the stream being folded */
@@ -35,7 +51,7 @@ struct flush {
     struct lq_error *e;
 };
 
-static void add_put(struct flush *f, enum engine_db db, bool sealed, const struct key_buf *key, size_t at)
+static void add_put(struct flush_part *f, enum engine_db db, bool sealed, const struct key_buf *key, size_t at)
 {
     lq_grow(&f->puts, &f->cap_puts, f->n_puts + 1, sizeof *f->puts);
     f->puts[f->n_puts++] = (struct pending){db, sealed, *key, at, f->bytes.n - at};
@@ -45,42 +61,73 @@ static void add_put(struct flush *f, enum engine_db db, bool sealed, const struc
 
 static void take_fragment(void *ctx, int tier, int section, int64_t period_s, const struct fragment *frag)
 {
-    struct flush *f = ctx;
+    struct flush_part *part = ctx;
     struct key_buf k;
-    size_t at = f->bytes.n;
-    data_key(&k, tier, f->st->id, section, period_s, f->flush_no);
-    fragment_encode_with(f->encoder, frag, &f->bytes);
-    add_put(f, DB_DATA, false, &k, at);
+    size_t at = part->bytes.n;
+    data_key(&k, tier, part->f->st->id, section, period_s, part->f->flush_no);
+    fragment_encode_with(part->encoder, frag, &part->bytes);
+    add_put(part, DB_DATA, false, &k, at);
 }
 
 static void take_heavy(void *ctx, uint32_t identity, bool error, int64_t hour_s, const struct heavy_count *c, size_t n, uint64_t total)
 {
-    struct flush *f = ctx;
-    struct key_buf k;
-    struct heavy fresh, old, both;
-    lq_str stored;
-    const struct window_identity *x = &f->ws->identities[identity];
+    struct flush_part *part = ctx;
+    const struct window_identity *x = &part->f->ws->identities[identity];
     struct heavy_item *items = lq_alloc((n + 1) * sizeof *items);
     for (size_t i = 0; i < n; i++) {
         items[i] = (struct heavy_item){x->names[c[i].identity], c[i].count};
     }
-    heavy_from(items, n, &fresh);
-    fresh.total = total;
+    lq_grow(&part->heavies, &part->cap_heavies, part->n_heavies + 1, sizeof *part->heavies);
+    struct heavy_part *h = &part->heavies[part->n_heavies++];
+    *h = (struct heavy_part){.identity = identity, .error = error, .hour_s = hour_s};
+    heavy_from(items, n, &h->heavy);
+    h->heavy.total = total;
     free(items);
-    data_key(&k, TIER_1H, f->st->id, SECTION_HEAVY, hour_s, identity << 1 | error);
+}
+
+static void put_heavy(struct flush *f, struct heavy_part *h)
+{
+    struct key_buf k;
+    struct heavy old, both;
+    lq_str stored;
+    struct lq_buf *bytes = &f->parts[0].bytes;
+    data_key(&k, TIER_1H, f->st->id, SECTION_HEAVY, h->hour_s, h->identity << 1 | h->error);
     enum lq_err err = f->err == LQ_OK ? engine_get(f->txn, DB_DATA, key_str(&k), &stored, f->e) : LQ_ENOENT;
     if (err == LQ_OK && heavy_decode(stored.p, stored.n, &old) == LQ_OK) {
-        heavy_merge(&fresh, &old, &both);
-        heavy_fini(&fresh);
+        heavy_merge(&h->heavy, &old, &both);
+        heavy_fini(&h->heavy);
         heavy_fini(&old);
-        fresh = both;
+        h->heavy = both;
     } else if (err != LQ_OK && err != LQ_ENOENT) {
         f->err = err;
     }
-    size_t at = f->bytes.n;
-    heavy_encode(&fresh, &f->bytes);
-    add_put(f, DB_DATA, false, &k, at);
-    heavy_fini(&fresh);
+    size_t at = bytes->n;
+    heavy_encode(&h->heavy, bytes);
+    add_put(&f->parts[0], DB_DATA, false, &k, at);
+    heavy_fini(&h->heavy);
+}
+
+/* Puts what the parts prepared, and empties them. */
+static void put_pending(struct flush *f)
+{
+    for (unsigned t = 0; t < f->n_threads; t++) {
+        struct flush_part *part = &f->parts[t];
+        for (size_t i = 0; i < part->n_heavies; i++) {
+            put_heavy(f, &part->heavies[i]);
+        }
+        part->n_heavies = 0;
+    }
+    for (unsigned t = 0; t < f->n_threads; t++) {
+        struct flush_part *part = &f->parts[t];
+        for (size_t i = 0; i < part->n_puts && f->err == LQ_OK; i++) {
+            const struct pending *p = &part->puts[i];
+            lq_str value = {part->bytes.p + p->at, p->n};
+            f->err = p->sealed ? engine_put_sealed(f->txn, p->db, key_str(&p->key), value, f->e)
+                               : engine_put(f->txn, p->db, key_str(&p->key), value, f->e);
+        }
+        part->n_puts = 0;
+        lq_buf_clear(&part->bytes);
+    }
 }
 
 static void fold_stream(struct flush *f, int64_t high_water_us)
@@ -117,10 +164,14 @@ static void fold_stream(struct flush *f, int64_t high_water_us)
         }
     }
     struct fold_series fs = {st->series_error, MARGINALS_MAX, st->series_marginals};
-    struct fold_sink sink = {f, take_fragment, take_heavy};
+    struct fold_sink *sinks = lq_alloc(f->n_threads * sizeof *sinks);
     uint64_t overflowed = 0;
-    fold(&o, &fs, &l, &sink, &overflowed);
+    for (unsigned t = 0; t < f->n_threads; t++) {
+        sinks[t] = (struct fold_sink){&f->parts[t], take_fragment, take_heavy};
+    }
+    fold(&o, &fs, &l, sinks, f->n_threads, &overflowed);
     f->overflow_cells += overflowed;
+    free(sinks);
 }
 
 /* ---- dictionaries and tables ---- */
@@ -132,12 +183,12 @@ static void put_dicts(struct flush *f, struct stream *st)
         for (uint32_t c = 0; c * DICT_CHUNK < x->n; c++) {
             if (x->dirty[c] != 0) {
                 struct key_buf k = {{0}, 0};
-                size_t at = f->bytes.n;
+                size_t at = f->parts[0].bytes.n;
                 key_u16(&k, st->id);
                 key_u8(&k, (uint8_t)d);
                 key_u32(&k, c);
-                dict_encode_chunk(x, c, &f->bytes);
-                add_put(f, DB_DICT, true, &k, at);
+                dict_encode_chunk(x, c, &f->parts[0].bytes);
+                add_put(&f->parts[0], DB_DICT, true, &k, at);
             }
         }
     }
@@ -148,11 +199,11 @@ static void put_table(struct flush *f, struct stream *st, enum engine_db db, uin
 {
     for (uint32_t c = saved / SERIES_CHUNK; saved < n && c * SERIES_CHUNK < n; c++) {
         struct key_buf k = {{0}, 0};
-        size_t at = f->bytes.n;
+        size_t at = f->parts[0].bytes.n;
         key_u16(&k, st->id);
         key_u32(&k, c);
-        encode(st, c, &f->bytes);
-        add_put(f, db, true, &k, at);
+        encode(st, c, &f->parts[0].bytes);
+        add_put(&f->parts[0], db, true, &k, at);
     }
 }
 
@@ -163,11 +214,11 @@ static void put_stream(struct flush *f, struct stream *st)
     put_dicts(f, st);
     put_table(f, st, DB_SERIES, st->series_saved, st->n_series, stream_encode_series);
     put_table(f, st, DB_MARGINAL, st->marginals_saved, st->n_marginals, stream_encode_marginals);
-    at = f->bytes.n;
+    at = f->parts[0].bytes.n;
     key_u8(&k, 's');
     key_u16(&k, st->id);
-    stream_encode(st, &f->bytes);
-    add_put(f, DB_META, true, &k, at);
+    stream_encode(st, &f->parts[0].bytes);
+    add_put(&f->parts[0], DB_META, true, &k, at);
 }
 
 /* ---- examples ---- */
@@ -192,10 +243,10 @@ static void put_example(struct flush *f, const struct example_slot *x)
         f->err = err;
         return;
     }
-    lq_buf_clear(&f->bytes);
-    lq_buf_add(&f->bytes, head, sizeof head);
-    lq_buf_add(&f->bytes, x->text, x->text_len);
-    err = engine_put_sealed(f->txn, DB_EXAMPLE, key_str(&k), (lq_str){f->bytes.p, f->bytes.n}, f->e);
+    lq_buf_clear(&f->parts[0].bytes);
+    lq_buf_add(&f->parts[0].bytes, head, sizeof head);
+    lq_buf_add(&f->parts[0].bytes, x->text, x->text_len);
+    err = engine_put_sealed(f->txn, DB_EXAMPLE, key_str(&k), (lq_str){f->parts[0].bytes.p, f->parts[0].bytes.n}, f->e);
     f->err = f->err == LQ_OK ? err : f->err;
 }
 
@@ -227,22 +278,10 @@ static void add_counter(struct flush *f, const char *name, uint64_t n)
 static void put_checkpoints(struct flush *f, const struct checkpoint *cp, size_t n)
 {
     for (size_t i = 0; i < n && f->err == LQ_OK; i++) {
-        lq_buf_clear(&f->bytes);
-        checkpoint_encode(&cp[i], &f->bytes);
-        f->err = engine_put_sealed(f->txn, DB_CHECKPOINT, cp[i].key, (lq_str){f->bytes.p, f->bytes.n}, f->e);
+        lq_buf_clear(&f->parts[0].bytes);
+        checkpoint_encode(&cp[i], &f->parts[0].bytes);
+        f->err = engine_put_sealed(f->txn, DB_CHECKPOINT, cp[i].key, (lq_str){f->parts[0].bytes.p, f->parts[0].bytes.n}, f->e);
     }
-}
-
-static void put_pending(struct flush *f)
-{
-    for (size_t i = 0; i < f->n_puts && f->err == LQ_OK; i++) {
-        const struct pending *p = &f->puts[i];
-        lq_str value = {f->bytes.p + p->at, p->n};
-        f->err = p->sealed ? engine_put_sealed(f->txn, p->db, key_str(&p->key), value, f->e)
-                           : engine_put(f->txn, p->db, key_str(&p->key), value, f->e);
-    }
-    f->n_puts = 0;
-    lq_buf_clear(&f->bytes);
 }
 
 /* ---- one stream ---- */
@@ -351,7 +390,7 @@ static void flush_stream(struct flush *f, struct window *const *w, size_t n_wind
         for (size_t k = 0; ws != NULL && k < ws->n_examples && f->err == LQ_OK; k++) {
             put_example(f, &ws->examples[k]);
         }
-        lq_buf_clear(&f->bytes);
+        lq_buf_clear(&f->parts[0].bytes);
     }
 }
 
@@ -382,13 +421,34 @@ static void put_counters(struct flush *f, struct window *const *w, size_t n_wind
     add_counter(f, "before_reach", f->before_reach);
 }
 
+static void parts_init(struct flush *f)
+{
+    f->parts = lq_alloc(f->n_threads * sizeof *f->parts);
+    for (unsigned t = 0; t < f->n_threads; t++) {
+        f->parts[t].f = f;
+        f->parts[t].encoder = fragment_encoder_new();
+    }
+}
+
+static void parts_fini(struct flush *f)
+{
+    for (unsigned t = 0; t < f->n_threads; t++) {
+        struct flush_part *part = &f->parts[t];
+        fragment_encoder_free(&part->encoder);
+        lq_buf_fini(&part->bytes);
+        free(part->puts);
+        free(part->heavies);
+    }
+    free(f->parts);
+}
+
 enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windows, const struct checkpoint *cp, size_t n_cp,
                         const struct counter_delta *counters, size_t n_counters, unsigned n_threads, struct lq_error *e)
 {
-    struct flush f = {.s = s, .encoder = fragment_encoder_new(), .flush_no = s->flush_no + 1, .e = e};
+    struct flush f = {.s = s, .n_threads = n_threads > 0 ? n_threads : 1, .flush_no = s->flush_no + 1, .e = e};
     struct stream_backup *backups = lq_alloc(STREAM_MAX * sizeof *backups);
     bool taken[STREAM_MAX] = {false};
-    (void)n_threads;
+    parts_init(&f);
     pthread_mutex_lock(&s->lock);
     f.err = engine_begin(s->engine, true, &f.txn, e);
     for (uint32_t i = 0; i < s->n_streams && f.err == LQ_OK; i++) {
@@ -425,9 +485,7 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
         }
     }
     pthread_mutex_unlock(&s->lock);
-    fragment_encoder_free(&f.encoder);
-    lq_buf_fini(&f.bytes);
-    free(f.puts);
+    parts_fini(&f);
     free(backups);
     return f.err;
 }

@@ -1,13 +1,9 @@
 /*
  * fold.h - observations to fragments: sort, then fold runs
  *
- * Pure. The observations of one stream, in any order, become the fragments of every tier and section:
- *
- *      sort by (hour, series, minute)   -> CELLS 1 min          sort by (10 min, series, 10 s) -> CELLS 10 s
- *      regroup CELLS by error           -> TOTALS 1 min, 10 s    regroup by marginal, hour      -> MARGINALS 1 h (sums, bins)
- *      regroup CELLS 1 min by hour      -> CELLS 1 h (no bins)   keys (marginal, minute, register, rank), sorted -> MARGINALS 1 min
- *
- * An hour is folded at a time, so scratch stays small and in cache. fold(a ∪ b) = merge(fold(a), fold(b)): the property tests hold it to that.
+ * Pure. The observations of one stream, in any order, become the fragments of every tier and section. They are grouped by hour; hours are folded by any number of
+ * threads, each with one sort and one pass for everything (fold_hour.c), then the days of the 1 h tier are put together from their hours (fold.c).
+ * fold(a ∪ b) = merge(fold(a), fold(b)): the property tests hold it to that.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -42,6 +38,7 @@ struct heavy_count {
     uint32_t identity; /* local id */
     uint64_t count;
 };
+/* Where a thread's results go: called from that thread only, in no order. Fragments are borrowed for the call. */
 struct fold_sink {
     void *ctx;
     void (*fragment)(void *ctx, int tier, int section, int64_t period_start_s, const struct fragment *f);
@@ -56,7 +53,8 @@ struct fold_limits {
     uint32_t bucket_cells_max;
     uint32_t overflow_series[2];
 };
-void fold(const struct observations *o, const struct fold_series *s, const struct fold_limits *l, const struct fold_sink *sink,
+/* sinks: one for each thread. */
+void fold(const struct observations *o, const struct fold_series *s, const struct fold_limits *l, const struct fold_sink *sinks, unsigned n_threads,
           uint64_t *overflowed);
 
 #endif

@@ -266,16 +266,19 @@ static void add_measure(struct builder *b, uint32_t i, uint32_t n, int64_t sum, 
     m->sum[r] = sum_saturating(m->sum[r], sum);
 }
 
-void builder_measure(struct builder *b, uint32_t i, int64_t value)
+void builder_run(struct builder *b, uint32_t i, uint32_t n, const struct builder_sum *sum, const int16_t *bins)
 {
-    if (i >= b->n_measures) {
+    struct build_measure *m = &b->m[i];
+    bool lone = n == 1 && m->n[b->rows - 1] == 0;
+    add_measure(b, i, n, sum->sum, sum->min, sum->max);
+    if (lone || (b->columns & BUILD_BINS) == 0) {
         return;
     }
-    bool bin = b->m[i].n[b->rows - 1] > 0 && (b->columns & BUILD_BINS) != 0;
-    add_measure(b, i, 1, value, value, value);
-    if (bin) {
-        push_bin(&b->m[i], (struct bin){sketch_bin(value), 1});
+    lq_grow(&m->bins, &m->cap_bins, m->n_bins + n, sizeof *m->bins);
+    for (uint32_t k = 0; k < n; k++) {
+        m->bins[m->n_bins + k] = (struct bin){bins[k], 1};
     }
+    m->n_bins += n;
 }
 
 void builder_cell(struct builder *b, const struct fragment *f, uint32_t row)
@@ -370,6 +373,33 @@ void builder_take(struct builder *b, struct fragment *out)
         }
         out->d[i].at = copy(&out->mem, d->at, b->cap > 0 ? (rows + 1) * sizeof *d->at : 0);
         out->d[i].entries = copy(&out->mem, d->entries, d->n_entries * sizeof *d->entries);
+        d->n_entries = 0;
+    }
+    b->rows = 0;
+}
+
+void builder_view(struct builder *b, struct fragment *out)
+{
+    if (b->open) {
+        close_row(b);
+    }
+    memset(out, 0, sizeof *out);
+    out->rows = b->rows;
+    out->n_measures = b->n_measures;
+    out->n_identities = b->n_identities;
+    out->id = b->id;
+    out->slot = b->slot;
+    out->count = b->count;
+    for (uint32_t i = 0; i < b->n_measures && b->cap > 0; i++) {
+        struct build_measure *m = &b->m[i];
+        m->bins_at[b->rows] = (uint32_t)m->n_bins;
+        out->m[i] = (struct measure_column){m->n, m->sum, m->min, m->max, (b->columns & BUILD_BINS) != 0 ? m->bins_at : NULL, m->bins};
+        m->n_bins = 0;
+    }
+    for (uint32_t i = 0; i < b->n_identities && b->cap > 0; i++) {
+        struct build_identity *d = &b->d[i];
+        d->at[b->rows] = (uint32_t)d->n_entries;
+        out->d[i] = (struct distinct_column){d->at, d->entries};
         d->n_entries = 0;
     }
     b->rows = 0;

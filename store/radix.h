@@ -18,5 +18,7 @@ struct keyed_row {
 /* The result is in `a` (tmp: same size, scratch). */
 void radix_sort_rows(struct keyed_row *a, struct keyed_row *tmp, size_t n);
 void radix_sort_keys(uint64_t *a, uint64_t *tmp, size_t n);
+/* By the bits from `bit` on only; the lower ones ride along, in the order that they had. */
+void radix_sort_from(uint64_t *a, uint64_t *tmp, size_t n, unsigned bit);
 
 #endif

@@ -261,27 +261,32 @@ static uint32_t local_identity(struct window_identity *x, lq_str name, uint64_t 
     return id;
 }
 
-static void grow_log(struct window_stream *ws, uint32_t n_measures, uint32_t n_identities)
+/* Room for `more` observations, with at least so many measures and identities. */
+static void reserve_log(struct window_stream *ws, uint32_t more, uint32_t n_measures, uint32_t n_identities)
 {
     bool wider = n_measures > ws->n_measures || n_identities > ws->n_identities;
-    if (ws->n < ws->cap && !wider) {
+    if (ws->n + more <= ws->cap && !wider) {
         return;
     }
-    size_t cap = ws->n < ws->cap ? ws->cap : ws->cap > 0 ? ws->cap * 2 : 4096;
+    size_t cap = ws->cap > 0 ? ws->cap : 4096;
+    while (cap < ws->n + (size_t)more) {
+        cap *= 2;
+    }
+    ws->n_measures = n_measures > ws->n_measures ? n_measures : ws->n_measures;
     ws->series = lq_realloc(ws->series, cap * sizeof *ws->series);
     ws->time_s = lq_realloc(ws->time_s, cap * sizeof *ws->time_s);
     ws->measure_set = lq_realloc(ws->measure_set, cap);
-    for (uint32_t i = 0; i < n_measures; i++) {
+    for (uint32_t i = 0; i < ws->n_measures; i++) {
         ws->measures[i] = lq_realloc(ws->measures[i], cap * sizeof *ws->measures[i]);
     }
-    for (uint32_t i = 0; i < n_identities; i++) {
+    uint32_t before = ws->n_identities;
+    ws->n_identities = n_identities > before ? n_identities : before;
+    for (uint32_t i = 0; i < ws->n_identities; i++) {
         ws->identity[i] = lq_realloc(ws->identity[i], cap * sizeof *ws->identity[i]);
-        if (i >= ws->n_identities) {
+        if (i >= before) {
             memset(ws->identity[i], 0, ws->n * sizeof *ws->identity[i]);
         }
     }
-    ws->n_measures = n_measures > ws->n_measures ? n_measures : ws->n_measures;
-    ws->n_identities = n_identities > ws->n_identities ? n_identities : ws->n_identities;
     ws->cap = cap;
 }
 
@@ -454,7 +459,7 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
     for (uint32_t k = 0; k < u->schema.n_identities; k++) {
         lq_map_prefetch_key(&ws->identities[u->identity_to[k]].ids, identity_hash[k]);
     }
-    grow_log(ws, u->stream->schema.n_measures, u->stream->schema.n_identities);
+    reserve_log(ws, 1, u->stream->schema.n_measures, u->stream->schema.n_identities);
     append_log(ws, u, r, identity_hash, series);
     w->observations++;
 }
@@ -481,21 +486,39 @@ size_t window_bytes(const struct window *w)
     return n;
 }
 
+/* The identities of `from` among those of `to`: by local id. */
+static uint32_t *map_identities(struct window_identity *to, const struct window_identity *from)
+{
+    uint32_t *map = lq_alloc((from->n + 1) * sizeof *map);
+    for (uint32_t i = 1; i < from->n; i++) {
+        map[i] = local_identity(to, from->names[i], from->hashes[i]);
+    }
+    return map;
+}
+
 void window_stream_absorb(struct window_stream *to, struct window_stream *from)
 {
-    for (uint32_t i = 0; i < from->n; i++) {
-        grow_log(to, from->n_measures, from->n_identities);
-        uint32_t n = to->n++;
-        to->series[n] = from->series[i];
-        to->time_s[n] = from->time_s[i];
-        to->measure_set[n] = from->measure_set[i];
-        for (uint32_t m = 0; m < from->n_measures; m++) {
-            to->measures[m][n] = from->measures[m][i];
-        }
-        for (uint32_t k = 0; k < to->n_identities; k++) {
-            uint32_t local = k < from->n_identities ? from->identity[k][i] : 0;
-            const struct window_identity *x = &from->identities[k];
-            to->identity[k][n] = local == 0 ? 0 : local_identity(&to->identities[k], x->names[local], x->hashes[local]);
-        }
+    uint32_t n = to->n, more = from->n;
+    if (more == 0) {
+        return;
     }
+    reserve_log(to, more, from->n_measures, from->n_identities);
+    memcpy(to->series + n, from->series, more * sizeof *to->series);
+    memcpy(to->time_s + n, from->time_s, more * sizeof *to->time_s);
+    memcpy(to->measure_set + n, from->measure_set, more);
+    for (uint32_t m = 0; m < from->n_measures; m++) {
+        memcpy(to->measures[m] + n, from->measures[m], more * sizeof *to->measures[m]);
+    }
+    for (uint32_t k = 0; k < to->n_identities; k++) {
+        if (k >= from->n_identities) {
+            memset(to->identity[k] + n, 0, more * sizeof *to->identity[k]);
+            continue;
+        }
+        uint32_t *map = map_identities(&to->identities[k], &from->identities[k]);
+        for (uint32_t i = 0; i < more; i++) {
+            to->identity[k][n + i] = map[from->identity[k][i]];
+        }
+        free(map);
+    }
+    to->n += more;
 }

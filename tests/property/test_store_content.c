@@ -7,7 +7,7 @@
 
 enum { RECORDS = 6000 };
 
-/* order: a permutation by multiplication; windows take records in turn. */
+/* order: a permutation by multiplication; windows take records in turn; as many threads fold. */
 static uint64_t memo_number(const struct record *r)
 {
     uint64_t h = r->success + 2U * r->error + 5;
@@ -32,10 +32,10 @@ static void fill_how(struct store *s, uint32_t stride, uint32_t n_windows, uint3
         g.r.memo = memo ? memo_number(&g.r) : 0;
         window_observe(w[i % n_windows], u, &g.r);
         if ((i + 1) % (RECORDS / n_flushes) == 0) {
-            cr_assert(store_flush(s, w, n_windows, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
+            cr_assert(store_flush(s, w, n_windows, NULL, 0, NULL, 0, n_windows, &e) == LQ_OK, "%s", e.msg);
         }
     }
-    cr_assert(store_flush(s, w, n_windows, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
+    cr_assert(store_flush(s, w, n_windows, NULL, 0, NULL, 0, n_windows, &e) == LQ_OK, "%s", e.msg);
     for (uint32_t i = 0; i < n_windows; i++) {
         window_free(&w[i]);
     }

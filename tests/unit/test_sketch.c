@@ -22,6 +22,12 @@ static uint64_t next(void)
     return z ^ (z >> 31);
 }
 
+static void observe(struct builder *b, uint32_t m, int64_t value)
+{
+    int16_t bin = (int16_t)sketch_bin(value);
+    builder_run(b, m, 1, &(struct builder_sum){value, value, value}, &bin);
+}
+
 Test(sketch, bins_hold_their_values_within_a_128th)
 {
     static const int64_t edges[] = {0, 1, 63, 64, 65, 127, 128, 1000, INT64_MAX, INT64_MAX - 1, INT64_MIN, INT64_MIN + 1, -1, -63, -64, -1000};
@@ -64,7 +70,7 @@ Test(sketch, codec_vector_and_round_trip)
     struct lq_buf bytes = {0};
     builder_row(b, 5, 7);
     builder_count(b, 1);
-    builder_measure(b, 0, 300);
+    observe(b, 0, 300);
     builder_take(b, &f);
     fragment_encode(&f, &bytes);
     cr_expect(bytes.n == 8 + sizeof want && memcmp(bytes.p + 8, want, sizeof want) == 0, "the worked example of fragment_codec.c");
@@ -94,9 +100,9 @@ static void random_fragment(struct fragment *out, uint64_t seed)
             builder_row(b, id, slot);
             for (uint64_t k = 0; k <= z % 40; k++) {
                 builder_count(b, 1);
-                builder_measure(b, 0, (int64_t)(next() >> (20 + next() % 40)) - 1000);
+                observe(b, 0, (int64_t)(next() >> (20 + next() % 40)) - 1000);
                 if (k % 3 == 0) {
-                    builder_measure(b, 1, (int64_t)(next() % 100000));
+                    observe(b, 1, (int64_t)(next() % 100000));
                 }
                 builder_distinct(b, 0, distinct_entry(next() % 500 * 0x9e3779b97f4a7c15U));
             }
