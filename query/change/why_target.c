@@ -33,10 +33,11 @@ static enum lq_err shape_query(struct why *y, struct query *q, struct query *cou
 {
     struct column_expr *c = q->columns[0], *count = counts->columns[0], *errors = counts->columns[1];
     const char *text = y->o->target != NULL ? y->o->target : "errors";
-    if (q->n_columns != 1 || q->n_by > 0 || q->top > 0 || q->limit > 0) {
+    if (q->n_columns != 1 || q->n_by > 0 || q->top > 0 || q->limit > 0 || q->compare_us > 0 || q->change ||
+        q->distribution || q->lines > 0) {
         return refuse(e, text, q->n_columns != 1 ? "has more than one column" : "has a by or a stage");
     }
-    if (q->n_aggs + 2 > QUERY_COLUMNS_MAX) {
+    if (q->n_aggs + 2 > QUERY_AGGS_MAX) {
         return refuse(e, text, "is too long");
     }
     uint32_t base = q->n_aggs;
@@ -44,7 +45,7 @@ static enum lq_err shape_query(struct why *y, struct query *q, struct query *cou
     q->aggs[q->n_aggs++] = counts->aggs[errors->agg];
     count->agg = base;
     errors->agg = base + 1;
-    q->n_columns = 3;
+    q->n_columns = q->n_out = 3;
     q->columns[2] = count;
     y->a->noun = "errors";
     if (c->op == COLUMN_AGG && q->aggs[c->agg].func == AGG_ERRORS) {
