@@ -80,6 +80,41 @@ static void version(void)
     );
 }
 
+/* --server URL anywhere: lq-remote sends the command line there (it needs libraries that would slow every other start). A bare query gets its command's name. */
+static bool remote(int argc, char **argv, int *status)
+{
+    static char query[] = "query";
+    bool is = false;
+    int word = 0; /* the first that is no flag: a command or a query */
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        bool server = strcmp(argv[i], "--server") == 0;
+        is = is || server || strncmp(argv[i], "--server=", 9) == 0;
+        i += server;
+        word = word == 0 && i < argc && argv[i][0] != '-' && !server ? i : word;
+    }
+    if (!is) {
+        return false;
+    }
+    const struct command *c = commands;
+    while (word > 0 && c->name != NULL && strcmp(c->name, argv[word]) != 0) {
+        c++;
+    }
+    if (word > 0 && c->name == NULL && !looks_like_query(argv[word])) {
+        *status = unknown_command(argv[word]);
+        return true;
+    }
+    char **line = lq_alloc(((size_t)argc + 2) * sizeof *line);
+    for (int i = 0, n = 0; i < argc; i++) {
+        if (i == word && word > 0 && c->name == NULL) {
+            line[n++] = query;
+        }
+        line[n++] = argv[i];
+    }
+    *status = cli_start("lq-remote", line);
+    free(line);
+    return true;
+}
+
 static int run(const struct command *cmd, struct cli *c, int argc, char **argv)
 {
     int status = cli_parse(c, cmd, argc, argv);
@@ -92,12 +127,15 @@ static int run(const struct command *cmd, struct cli *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    int status = EXIT_USAGE, at = 1;
+    if (remote(argc, argv, &status)) {
+        return status;
+    }
     mallopt(M_TRIM_THRESHOLD, 64 << 20); /* a scan frees and takes memory for each period: to give pages back between costs a third of a short query */
     mallopt(M_TOP_PAD, 1 << 20);
     struct cli *c = lq_alloc(sizeof *c);
     c->argv = argv;
     const struct command *cmd = commands;
-    int status = EXIT_USAGE, at = 1;
     while (at + 1 < argc && strcmp(argv[at], "--data") == 0) { /* lq --data DIR COMMAND */
         c->data = argv[at + 1];
         at += 2;

@@ -201,6 +201,11 @@ int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
     cli_default_data(c);
     const char *no_color = getenv("NO_COLOR");
     c->color = isatty(STDOUT_FILENO) != 0 && !(no_color != NULL && no_color[0] != '\0');
+    const char *width = getenv("LQ_WIDTH"), *color = getenv("LQ_COLOR"); /* of the terminal on which an answer to --server will be shown */
+    if (width != NULL && atoi(width) >= 40) {
+        c->width = (uint32_t)atoi(width);
+    }
+    c->color = c->color || (color != NULL && strcmp(color, "1") == 0);
     if (isatty(STDOUT_FILENO) != 0) {
         c->width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col >= 40 ? ws.ws_col : 80;
     }

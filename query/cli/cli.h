@@ -73,6 +73,9 @@ struct flag {
 };
 extern const struct flag cli_flags[]; /* ends with name NULL */
 
+/* Become the program `name` that lies beside this one or is installed in libexec; comes back only with an error, printed. */
+int cli_start(const char *name, char **argv);
+
 int cmd_query(struct cli *c);
 int cmd_plan(struct cli *c);
 int cmd_why(struct cli *c);

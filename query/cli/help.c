@@ -20,7 +20,8 @@ void help_commands(FILE *f)
     for (const struct command *c = commands; c->name != NULL; c++) {
         fprintf(f, "  lq %s\n      %s\n", c->usage, c->help);
     }
-    fputs("\nlq COMMAND --help shows the flags of a command; lq help query the query language.\n", f);
+    fputs("\nlq COMMAND --help shows the flags of a command; lq help query the query language.\n"
+          "lq --server URL COMMAND … asks an lq web or lqd elsewhere (token in $LQ_TOKEN or a file named by $LQ_TOKEN_FILE).\n", f);
 }
 
 /* ---- roff ---- */
@@ -74,6 +75,7 @@ static void man_lq(FILE *f)
         roff_text(f, used);
         fputs(")\n", f);
     }
+    roff_entry(f, "--server URL", "ask the lq web or lqd at this address instead of a store here; output and exit status are the same. Not for load, debug, format try and files");
     fputs(".SH EXIT STATUS\n", f);
     for (size_t i = 0; exits[i] != NULL; i++) {
         fprintf(f, ".br\n%s\n", exits[i]);
@@ -81,6 +83,7 @@ static void man_lq(FILE *f)
     fputs(".SH ENVIRONMENT\n", f);
     roff_entry(f, "LQ_DATA", "the store, where --data is not given");
     roff_entry(f, "LQ_PAGER, PAGER", "the pager for long answers on a terminal; empty for none");
+    roff_entry(f, "LQ_TOKEN, LQ_TOKEN_FILE", "the token for --server, or a file that holds it");
     roff_entry(f, "NO_COLOR", "no colour");
     fputs(".SH SEE ALSO\n.BR lq\\-query (7)\n", f);
 }

@@ -169,7 +169,7 @@ void ask_series_name(const struct result *r, const struct result_series *s, uint
 
 uint32_t ask_tables(struct ask *a, struct http_route_table t[HTTP_TABLES_MAX])
 {
-    const struct http_route *const all[] = {page_routes, api_routes, marker_routes, grafana_routes, prometheus_routes};
+    const struct http_route *const all[] = {page_routes, api_routes, run_routes, marker_routes, grafana_routes, prometheus_routes};
     uint32_t n = 0;
     for (; n < sizeof all / sizeof all[0]; n++) {
         t[n] = (struct http_route_table){all[n], a};

@@ -31,6 +31,35 @@ stop() {
 
 serve
 python3 "$SRC/tests/support/http_contracts.py" "$url" "$BUILD/lq" "$dir/store" "$SRC"
+# lq --server: the same bytes and status as here
+same() {
+  local here=0 there=0
+  "$BUILD/lq" "$@" --data "$dir/store" >"$dir/here" 2>"$dir/here.err" || here=$?
+  "$BUILD/lq" "$@" --server "$url" >"$dir/there" 2>"$dir/there.err" || there=$?
+  if [ $here -ne $there ] || ! cmp "$dir/here" "$dir/there" || ! cmp "$dir/here.err" "$dir/there.err"; then
+    echo "lq $* differs with --server ($here, $there)"
+    exit 1
+  fi
+}
+same why
+same why --format json
+same 'errors / count by host every 1d' --since 2026-03-01
+same 'errors / count by host every 1d' --since 2026-03-01 --format csv
+same 'count by hots'
+same streams
+same fields
+same values host
+same templates
+same plan count
+for refused in "load $dir/logs/web-1/access.log" "why $dir/logs/web-1/access.log" "debug stats"; do
+  status=0
+  "$BUILD/lq" $refused --server "$url" >/dev/null 2>"$dir/err" || status=$?
+  [ $status -eq 2 ] || { echo "lq $refused --server: status $status"; exit 1; }
+done
+status=0
+"$BUILD/lq" why --server http://127.0.0.1:1 2>"$dir/err" || status=$?
+[ $status -eq 3 ] && grep -q 'cannot ask' "$dir/err"
+
 if command -v promtool >/dev/null; then
   promtool query instant "$url" '1+1' | grep -q '^scalar: 2 '
   promtool query range --start 2026-03-03T00:00:00Z --end 2026-03-04T00:00:00Z --step 1h "$url" 'sum by (host) (increase(lq_records_total{stream="combined_time"}[1h]))' |
@@ -41,6 +70,9 @@ stop
 printf 'reader-0123456789abcdef read\nwriter-0123456789abcdef read,write\n' >"$dir/tokens"
 serve --tokens "$dir/tokens"
 python3 "$SRC/tests/support/http_contracts.py" --tokens "$url"
+LQ_TOKEN=reader-0123456789abcdef "$BUILD/lq" streams --server "$url" | grep -q combined_time
+if "$BUILD/lq" streams --server "$url" 2>"$dir/err"; then exit 1; fi
+grep -q 'LQ_TOKEN' "$dir/err"
 stop
 
 # Refusals at the start

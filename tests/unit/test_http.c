@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "query/http/body.h"
+#include "query/http/run.h"
 #include "query/http/server_int.h"
 
 Test(http, parameters_are_decoded)
@@ -134,4 +135,26 @@ Test(http, bodies_of_both_data_sources)
     }
     cr_assert(body_parse((lq_str){"", 0}, &mem, &b, &e) == LQ_OK);
     lq_arena_fini(&mem);
+}
+
+Test(http, command_lines_that_may_come_from_afar)
+{
+    static const char *const good[][6] = {{"why"}, {"why", "--since", "2d", "--top=3", "--explain"}, {"query", "errors by host"}, {"query", "--format", "json", "count"}, {"values", "host", "web"}, {"format", "list"}, {"format", "show", "combined"}, {"query", "--", "-count"}};
+    static const char *const bad[][6] = {{"load", "x"}, {"why", "/etc/passwd"}, {"why", "-"}, {"query", "count", "/etc/passwd"}, {"why", "--data", "/x"}, {"why", "--formats=/x"}, {"format", "try", "/etc/passwd"}, {"debug", "dump"}, {"query", "--", "count", "/etc/passwd"}, {"web"}, {"../lq"}, {"why", "--since", "2d", "/etc/passwd"}};
+    struct lq_error e;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        size_t n = 0;
+        while (n < 6 && good[i][n] != NULL) {
+            n++;
+        }
+        cr_assert(run_check(good[i], n, &e) == LQ_OK, "%s %s: %s", good[i][0], n > 1 ? good[i][1] : "", e.msg);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        size_t n = 0;
+        while (n < 6 && bad[i][n] != NULL) {
+            n++;
+        }
+        cr_assert(run_check(bad[i], n, &e) == LQ_EINVAL, "%s %s", bad[i][0], n > 1 ? bad[i][1] : "");
+    }
+    cr_assert(run_check(NULL, 0, &e) == LQ_EINVAL);
 }
