@@ -73,7 +73,6 @@ static const struct key config_keys[] = {
     {"formats", KEY_TEXT, CF(formats_dir), 0, 0, 0, NULL, 0},
     {"user", KEY_TEXT, CF(user), 0, 0, 0, NULL, 0},
     {"group", KEY_TEXT, CF(group), 0, 0, 0, NULL, 0},
-    {"http", KEY_TEXT, CF(http), 0, 0, 0, NULL, 0},
     {"tz", KEY_TEXT, CF(tz_name), 0, 0, 0, NULL, 0},
     {"threads", KEY_NUMBER32, CF(threads), 0, 1, LOOPS_MAX, NULL, 0},
     {"flush_every", KEY_DURATION, CF(flush_us), 0, SECOND_US / 20, 60LL * SECOND_US, NULL, 0},
@@ -84,6 +83,15 @@ static const struct key config_keys[] = {
     {"disk_max", KEY_BYTES, CF(disk_bytes_max), 0, 16ULL << 20, 1ULL << 50, NULL, 0},
 };
 enum { CONFIG_KEYS = sizeof config_keys / sizeof config_keys[0] };
+
+static const struct key http_keys[] = {
+    {"listen", KEY_TEXT, CF(http), 0, 0, 0, NULL, 0},
+    {"tokens", KEY_TEXT, CF(http_tokens), 0, 0, 0, NULL, 0},
+    {"tls_cert", KEY_TEXT, CF(http_tls_cert), 0, 0, 0, NULL, 0},
+    {"tls_key", KEY_TEXT, CF(http_tls_key), 0, 0, 0, NULL, 0},
+    {"cors_origin", KEY_TEXT, CF(http_cors_origin), 0, 0, 0, NULL, 0},
+};
+enum { HTTP_KEYS = sizeof http_keys / sizeof http_keys[0] };
 
 struct reader {
     struct yaml_doc *doc;
@@ -198,15 +206,16 @@ static const struct key *find(const struct key *keys, size_t n, const char *name
     return NULL;
 }
 
-static enum lq_err unknown_key(struct reader *r, int node, const struct key *keys, size_t n, const char *extra, const char *what)
+static enum lq_err unknown_key(struct reader *r, int node, const struct key *keys, size_t n, const char *what)
 {
-    const char *names[INPUT_KEYS + CONFIG_KEYS + 1];
+    const char *names[INPUT_KEYS + CONFIG_KEYS + 2];
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         names[count++] = keys[i].name;
     }
-    if (extra != NULL) {
-        names[count++] = extra;
+    if (keys == config_keys) {
+        names[count++] = "inputs";
+        names[count++] = "http";
     }
     return yaml_doc_unknown(r->doc, node, what, names, count, r->e);
 }
@@ -309,7 +318,7 @@ static enum lq_err read_input(struct reader *r, int node, struct input_config *i
         int at = yaml_doc_key_node(d, node, i);
         const struct key *k = find(input_keys, INPUT_KEYS, yaml_doc_key(d, node, i));
         if (k == NULL) {
-            err = unknown_key(r, at, input_keys, INPUT_KEYS, NULL, "key of an input");
+            err = unknown_key(r, at, input_keys, INPUT_KEYS, "key of an input");
         } else if (k->kinds != 0 && (k->kinds & ON(in->kind)) == 0) {
             err = yaml_doc_fail(d, at, r->e, "%s is no key of %s", k->name, kind_names[in->kind]);
         } else {
@@ -382,25 +391,42 @@ static enum lq_err load_zones(struct config *c, struct lq_error *e)
     return err;
 }
 
+/* http: ADDRESS, or a map with listen and what guards it. */
+static enum lq_err read_http(struct reader *r, int node)
+{
+    struct yaml_doc *d = r->doc;
+    char host[256], port[8];
+    enum lq_err err = LQ_OK;
+    if (yaml_doc_kind(d, node) != YAML_MAP) {
+        err = read_value(r, &http_keys[0], node, r->c);
+    }
+    for (size_t i = 0; yaml_doc_kind(d, node) == YAML_MAP && i < yaml_doc_len(d, node) && err == LQ_OK; i++) {
+        const struct key *k = find(http_keys, HTTP_KEYS, yaml_doc_key(d, node, i));
+        err = k == NULL ? unknown_key(r, yaml_doc_key_node(d, node, i), http_keys, HTTP_KEYS, "key of http") : read_value(r, k, yaml_doc_value(d, node, i), r->c);
+    }
+    if (err == LQ_OK && (r->c->http == NULL || (strcmp(r->c->http, "off") != 0 && !listen_split(r->c->http, host, port)))) {
+        err = yaml_doc_fail(d, node, r->e, "http: \"%s\" is no address", r->c->http != NULL ? r->c->http : "");
+        lq_error_hint(r->e, "like 127.0.0.1:9514, or off");
+    }
+    return err;
+}
+
 static enum lq_err read_config(struct reader *r)
 {
     struct yaml_doc *d = r->doc;
     int root = yaml_doc_root(d);
-    char host[256], port[8];
     enum lq_err err = yaml_doc_kind(d, root) == YAML_EMPTY ? LQ_OK : yaml_doc_want(d, root, YAML_MAP, "the configuration", r->e);
     for (size_t i = 0; err == LQ_OK && i < yaml_doc_len(d, root); i++) {
         int value = yaml_doc_value(d, root, i);
         const struct key *k = find(config_keys, CONFIG_KEYS, yaml_doc_key(d, root, i));
         if (strcmp(yaml_doc_key(d, root, i), "inputs") == 0) {
             err = read_inputs(r, value);
+        } else if (strcmp(yaml_doc_key(d, root, i), "http") == 0) {
+            err = read_http(r, value);
         } else if (k == NULL) {
-            err = unknown_key(r, yaml_doc_key_node(d, root, i), config_keys, CONFIG_KEYS, "inputs", "key");
+            err = unknown_key(r, yaml_doc_key_node(d, root, i), config_keys, CONFIG_KEYS, "key");
         } else if (err == LQ_OK) {
             err = read_value(r, k, value, r->c);
-        }
-        if (err == LQ_OK && k != NULL && strcmp(k->name, "http") == 0 && strcmp(r->c->http, "off") != 0 && !listen_split(r->c->http, host, port)) {
-            err = yaml_doc_fail(d, value, r->e, "http: \"%s\" is no address", r->c->http);
-            lq_error_hint(r->e, "like 127.0.0.1:9514, or off");
         }
     }
     if (err == LQ_OK && r->c->n_inputs == 0) {

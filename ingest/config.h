@@ -43,7 +43,8 @@ struct input_config {
 struct config {
     struct lq_arena mem;
     const char *file; /* NULL: zero-config */
-    const char *data, *formats_dir, *user, *group, *http, *tz_name;
+    const char *data, *formats_dir, *user, *group, *tz_name;
+    const char *http, *http_tokens, *http_tls_cert, *http_tls_key, *http_cors_origin; /* http: "off" = none */
     struct timezone_rules *tz;
     uint32_t threads;
     int64_t flush_us, ack_us, compact_us;

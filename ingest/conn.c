@@ -14,7 +14,7 @@
 #include "ingest/log.h"
 #include "ingest/relp.h"
 
-enum { OUT_BYTES_MAX = 1 << 20, KEEP_BYTES = 4096, FAREWELL_READS = 64 };
+enum { OUT_BYTES_MAX = 1 << 20, KEEP_BYTES = 4096, FREE_BYTES = 1024, FAREWELL_READS = 64 };
 
 struct conn {
     struct conn *next, **at;
@@ -26,7 +26,8 @@ struct conn {
     struct framer frame;
     struct relp_reader relp;
     struct channel *channel;
-    struct lq_buf rest; /* the bytes of an unfinished message; capacity is taken from the loop's memory */
+    struct lq_buf rest; /* the bytes of an unfinished message */
+    size_t charged;     /* of them, taken from the loops' memory */
     struct lq_buf out;
     size_t out_at;
     struct tls_session *tls;
@@ -50,7 +51,8 @@ static lq_str peer_of(const struct conn *c)
 
 static void rest_free(struct conn *c)
 {
-    memory_give(c->l->memory, c->rest.cap);
+    memory_give(c->l->memory, c->charged);
+    c->charged = 0;
     lq_buf_fini(&c->rest);
     c->rest = (struct lq_buf){0};
 }
@@ -70,10 +72,12 @@ static bool rest_set(struct conn *c, const char *p, size_t n)
         while (cap < n) {
             cap *= 2;
         }
-        if (!memory_take(c->l->memory, cap - c->rest.cap)) {
+        size_t charge = cap > FREE_BYTES ? cap : 0; /* a little for everybody, whatever the greedy ones hold */
+        if (charge > 0 && !memory_take(c->l->memory, charge - c->charged)) {
             rest_free(c);
             return false;
         }
+        c->charged = charge;
         c->rest.p = lq_realloc(c->rest.p, cap);
         c->rest.cap = cap;
     }

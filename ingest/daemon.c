@@ -245,7 +245,9 @@ static void reload(struct daemon *d)
         struct format_set *old = d->formats.set;
         d->formats.set = formats;
         pthread_mutex_unlock(&d->formats.lock);
+        pthread_mutex_lock(&d->inputs_lock);
         carry_out(d, c, plan);
+        pthread_mutex_unlock(&d->inputs_lock);
         format_set_free(&old);
         config_free(&d->config);
         d->config = c;
@@ -328,6 +330,9 @@ static enum lq_err start_all(struct daemon *d, struct lq_error *e)
     for (struct input *in = d->inputs; in != NULL && err == LQ_OK; in = in->next) {
         err = input_run(d, in, e);
     }
+    if (err == LQ_OK && d->o.serve != NULL) {
+        err = d->o.serve(d, d->o.ctx, e);
+    }
     return err;
 }
 
@@ -365,6 +370,9 @@ static int stop_all(struct daemon *d)
     struct flusher_stats stats;
     bool complete = true;
     if (d->ready) {
+        if (d->o.serve_end != NULL) {
+            d->o.serve_end(d, d->o.ctx);
+        }
         for (struct input *in = d->inputs; in != NULL; in = in->next) {
             input_halt(d, in);
         }
@@ -391,6 +399,7 @@ static int stop_all(struct daemon *d)
     format_set_free(&d->formats.set);
     config_free(&d->config);
     pthread_mutex_destroy(&d->formats.lock);
+    pthread_mutex_destroy(&d->inputs_lock);
     return complete ? STATUS_DONE : STATUS_FAILED;
 }
 
@@ -449,6 +458,7 @@ int daemon_run(const struct daemon_options *o)
     struct lq_error e = {0};
     d->o = *o;
     pthread_mutex_init(&d->formats.lock, NULL);
+    pthread_mutex_init(&d->inputs_lock, NULL);
     signal(SIGPIPE, SIG_IGN);
     enum lq_err err = read_config(o, &d->config, &d->formats.set, &e);
     if (err == LQ_OK) {

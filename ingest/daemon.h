@@ -14,12 +14,17 @@
 #include "ingest/flusher.h"
 #include "ingest/input.h"
 
+struct daemon;
 struct daemon_options {
     const char *config_file; /* NULL: defaults */
     const char *data;        /* NULL: the configuration's, else `default_data` */
     const char *default_data;
     const char *formats_dir;
     bool once;               /* until standard input ends */
+    /* The HTTP side (ingest/lqd.c: query/ is not seen from here). On the main thread; may be NULL. */
+    enum lq_err (*serve)(struct daemon *d, void *ctx, struct lq_error *e);
+    void (*serve_end)(struct daemon *d, void *ctx);
+    void *ctx;
 };
 struct daemon {
     struct daemon_options o;
@@ -31,8 +36,7 @@ struct daemon {
     struct memory memory;
     struct input_env env;
     struct input *inputs; /* in the order of the configuration */
-    struct control *control;
-    struct http *http;
+    pthread_mutex_t inputs_lock; /* of the list, for readers of counters */
     struct ev_loop *main;
     ev_signal signals[4];
     ev_async drained;

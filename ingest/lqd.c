@@ -1,13 +1,85 @@
 /*
- * lqd.c - the daemon's program: its flags (CLI.md), and what it is put together from
+ * lqd.c - the daemon's program: its flags (CLI.md), and what it is put together from: the daemon, and the HTTP side of query/
  *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
 
-#include "ingest/daemon.h"
+#include "ingest/log.h"
+#include "ingest/metrics.h"
+#include "query/http/ask.h"
+#include "query/http/server.h"
 
 enum { STATUS_DONE = 0, STATUS_USAGE = 2 };
+
+/* ---- HTTP ---- */
+
+struct web {
+    struct http_server *server;
+    struct ask ask;
+    struct http_route own[3];
+};
+
+static enum lq_err get_metrics(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
+{
+    struct lq_buf text = {0};
+    (void)r;
+    (void)e;
+    metrics_print(ctx, &text);
+    o->type = "text/plain; version=0.0.4";
+    fwrite(text.p, 1, text.n, o->out);
+    lq_buf_fini(&text);
+    return LQ_OK;
+}
+
+/* Ready: the store takes commits. */
+static enum lq_err get_ready(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
+{
+    struct daemon *d = ctx;
+    struct flusher_stats s;
+    (void)r;
+    (void)e;
+    flusher_stats(d->flusher, &s);
+    o->status = s.failing ? 503 : 200;
+    fputs(s.failing ? "{\"ready\":false,\"reason\":\"commits fail\"}\n" : "{\"ready\":true}\n", o->out);
+    return LQ_OK;
+}
+
+static enum lq_err web_start(struct daemon *d, void *ctx, struct lq_error *e)
+{
+    struct web *w = ctx;
+    const struct config *c = d->config;
+    char host[256], port[8];
+    if (c->http == NULL || strcmp(c->http, "off") == 0) {
+        return LQ_OK;
+    }
+    LQ_ASSERT(listen_split(c->http, host, port));
+    w->ask = (struct ask){.store = d->store, .tz = c->tz, .writable = true, .wall_clock = true};
+    w->own[0] = (struct http_route){HTTP_GET, "/metrics", HTTP_READ, get_metrics, "counters of lqd for Prometheus"};
+    w->own[1] = (struct http_route){HTTP_GET, "/readyz", HTTP_OPEN, get_ready, "the store takes commits"};
+    struct http_server_options o = {.address = host, .port = (uint16_t)strtoul(port, NULL, 10), .tls_cert = c->http_tls_cert, .tls_key = c->http_tls_key,
+                                    .token_file = c->http_tokens, .cors_origin = c->http_cors_origin};
+    const struct http_route_table tables[] = {{w->own, d}, {api_routes, &w->ask}, {grafana_routes, &w->ask}, {prometheus_routes, &w->ask}, {page_routes, &w->ask}};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        o.tables[o.n_tables++] = tables[i];
+    }
+    enum lq_err err = http_server_start(d->main, &o, &w->server, e);
+    if (err == LQ_OK) {
+        log_say(LOG_NOTE, "http listens on %s:%u", host, http_server_port(w->server));
+    }
+    return err;
+}
+
+static void web_stop(struct daemon *d, void *ctx)
+{
+    struct web *w = ctx;
+    (void)d;
+    if (w->server != NULL) {
+        http_server_stop(&w->server);
+    }
+}
+
+/* ---- flags ---- */
 
 static void help(FILE *f)
 {
@@ -41,7 +113,8 @@ static int usage(const char *what, const char *arg)
 int main(int argc, char **argv)
 {
     char data[4096];
-    struct daemon_options o = {.default_data = data};
+    struct web web = {0};
+    struct daemon_options o = {.default_data = data, .serve = web_start, .serve_end = web_stop, .ctx = &web};
     bool check = false;
     store_default_dir(data, sizeof data);
     for (int i = 1; i < argc; i++) {

@@ -39,6 +39,16 @@ Test(config, everything)
     config_free(&c);
 }
 
+Test(config, http_guarded)
+{
+    struct config *c = NULL;
+    struct lq_error e;
+    cr_assert(parse("http: {listen: '*:9514', tokens: /t, tls_cert: /c, tls_key: /k}\ninputs: [{type: tcp}]\n", &c, &e) == LQ_OK, "%s", e.msg);
+    cr_expect_str_eq(c->http, "*:9514");
+    cr_expect_str_eq(c->http_tokens, "/t");
+    config_free(&c);
+}
+
 Test(config, wrong)
 {
     static const struct {
@@ -52,6 +62,8 @@ Test(config, wrong)
         {"threads: two\n", 1, 10, "not \"two\"", ""},
         {"threads: [1]\n", 1, 10, "must be a text", ""},
         {"flush_every: 7\n", 1, 14, "duration", "30s"},
+        {"http: 80\n", 1, 7, "no address", "9514"},
+        {"http: {listne: x}\n", 1, 8, "unknown key of http", "listen"},
         {"inputs: []\n", 0, 0, "no inputs", "type"},
         {"", 0, 0, "no inputs", "type"},
         {"inputs: {type: tcp}\n", 1, 9, "must be a list", ""},
