@@ -36,21 +36,21 @@ static enum lq_err fault_code;
 
 void engine_fault_at(uint64_t n, enum lq_err code)
 {
-    fault_at = n;
     fault_code = code;
-    fault_calls = 0;
+    __atomic_store_n(&fault_calls, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&fault_at, n, __ATOMIC_RELAXED);
 }
 
 uint64_t engine_fault_calls(void)
 {
-    return fault_calls;
+    return __atomic_load_n(&fault_calls, __ATOMIC_RELAXED);
 }
 
 /* The error that this call is to meet, or 0. */
 static int fault(void)
 {
-    fault_calls++;
-    if (fault_at == 0 || fault_calls != fault_at) {
+    uint64_t n = __atomic_add_fetch(&fault_calls, 1, __ATOMIC_RELAXED), at = __atomic_load_n(&fault_at, __ATOMIC_RELAXED); /* readers have threads of their own */
+    if (at == 0 || n != at) {
         return 0;
     }
     return fault_code == LQ_ENOSPC ? ENOSPC : fault_code == LQ_ELIMIT ? MDB_MAP_FULL : EIO;
