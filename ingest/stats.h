@@ -30,8 +30,7 @@
     X(STAT_DROP_FULL, "full", 1, "the windows were full (when_full: drop)")                         \
     X(STAT_DROP_KERNEL, "kernel_buffer", 1, "datagrams that the kernel had no room for")            \
     X(STAT_DROP_BUFFER, "buffers_max", 1, "unfinished lines beyond buffers_max")                    \
-    X(STAT_DROP_CONNECTION, "connections_max", 1, "connections refused: connections_max or no file descriptor") \
-    X(STAT_DROP_FILE, "file_gone", 1, "files whose unread rest is gone")
+    X(STAT_DROP_CONNECTION, "connections_max", 1, "connections refused: connections_max or no file descriptor")
 
 #define STATS_ENUM(id, name, drop, help) id,
 enum stat_id { STATS_TABLE(STATS_ENUM) STATS };
