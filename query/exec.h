@@ -33,6 +33,8 @@ struct exec_options {
     const struct timezone_rules *tz; /* steps are aligned to its midnight; NULL = UTC */
     uint32_t auto_steps;             /* at most, for `every auto`; 0 = AUTO_STEPS */
     int64_t deadline_us;             /* clock_monotonic_us when to give up; 0 = never */
+    bool (*stopped)(const void *ctx); /* asked now and then: nobody waits for the answer any more; NULL = never */
+    const void *stopped_ctx;
     struct format_set *formats;      /* for | lines: example lines are parsed again to test fields that they were not filed under; may be NULL */
 };
 

@@ -155,6 +155,9 @@ static void close_source(struct source *c)
 
 static enum lq_err over_deadline(struct run *x)
 {
+    if (x->o->stopped != NULL && x->o->stopped(x->o->stopped_ctx)) {
+        return lq_error_set(x->e, LQ_ELIMIT, "nobody waits for the answer any more");
+    }
     if (x->o->deadline_us == 0 || clock_monotonic_us() < x->o->deadline_us) {
         return LQ_OK;
     }

@@ -120,12 +120,20 @@ static enum lq_err add_filters(const struct ask_query *q, struct asked *x, struc
     return err;
 }
 
+static bool stopped(const void *ctx)
+{
+    return http_stopped(ctx);
+}
+
 enum lq_err ask_run(const struct ask *a, const struct http_request *req, const struct ask_query *q, struct asked *x, struct lq_error *e)
 {
     struct snapshot *snap = NULL;
     struct exec_options o = {.from_us = q->from_us, .to_us = q->to_us, .tz = q->tz != NULL ? q->tz : a->tz};
     memset(x, 0, sizeof *x);
-    (void)req;
+    if (req != NULL) {
+        o.stopped = stopped;
+        o.stopped_ctx = req;
+    }
     enum lq_err err = query_parse(q->text, &x->q, e);
     if (err == LQ_OK && q->n_filters > 0) {
         err = add_filters(q, x, e);
