@@ -232,6 +232,7 @@ static enum lq_err explain(struct why *y, struct lq_error *e)
     why__near_findings(y);
     why__volume_findings(y);
     why__accept_findings(y);
+    why__place_surges(y);
     why__rank(y);
     why__impact(y);
     if (a->n_suspects == 0) {

@@ -9,8 +9,8 @@
  * them, the errors concentrate suspects  findings that begin with an event belong to it; the rest stand together by
  * time; scored by evidence, not by recency
  *
- * README.md of this folder has the method and the scoring model. Coincidence in time alone is never high confidence.
- * Pure but for reading the snapshot; deterministic.
+ * README.md of this folder has the method, why_rank.c the scoring model. Coincidence in time alone is never high
+ * confidence. Pure but for reading the snapshot; deterministic.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -188,7 +188,8 @@ static void deeds_of(struct why *y, uint32_t stream)
             count += (double)x->count[t];
             errors += (double)x->errors[t];
         }
-        uint32_t n = find_waves(&y->far, x, NEAR_GAP_S, w, WAVES_MAX, &used);
+        uint32_t n = find_waves(&y->far, x, kind == EVENT_RESTART || kind == EVENT_RELEASE ? WAVE_GAP_S : NEAR_GAP_S, w,
+                                WAVES_MAX, &used);
         if (n == 0 || n > WAVES_MAX || n > 3 + DEED_PER_DAY * days || errors * 2 > count ||
             used > 4 + y->far.steps / 8) {
             continue;

@@ -73,9 +73,11 @@ struct finding {
     enum finding_shape shape;
     uint32_t measure;
     bool near, accepted, message, failing /* its records are errors */,
-        at_onset /* may have begun with the onset, not before */, level_only;
+        at_onset /* may have begun with the onset, not before */, level_only,
+        routine; /* comes with every start or stop */
     double before, after, p, stat;
     int64_t time_us, low_us, high_us;
+    int64_t until_us;  /* of a silence: when it ended */
     int event;         /* -1 = none */
     const char *cause; /* a cause that its message names, or NULL */
     uint32_t other;    /* of a rename: the new value */
@@ -91,6 +93,7 @@ struct why {
     struct incident incidents[INCIDENTS_MAX];
     uint32_t n_incidents, chosen;
     double quiet, dispersion;
+    bool tells[DIM_MAX]; /* dimensions of the target's stream that only say the same as `error` */
     struct grid far, near;
     uint32_t target_stream; /* index in the grids, NO_DIM = none */
     struct event *events;
@@ -148,6 +151,9 @@ void why__far_findings(struct why *y);
 void why__near_findings(struct why *y);
 void why__volume_findings(struct why *y);
 void why__silence(struct why *y);
+/* Accepted surges get the value whose share rose with them. Messages of starts and stops are no news when they come
+ * with each of them. */
+void why__place_surges(struct why *y);
 /* qsort of pointers to findings: by time, then by what they are. */
 int why__finding_order(const void *a, const void *b);
 struct finding *why__add_finding(struct why *y, uint32_t stream, uint32_t dim, uint32_t value);

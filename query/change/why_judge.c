@@ -82,7 +82,7 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
         bool itself = f->stream == e->stream && f->dim == e->dim && f->value == e->value,
              traffic = (f->metric == METRIC_SHARE || f->metric == METRIC_COUNT) && !f->message;
         double x = why__strength(f);
-        if (itself || (x < 0.05 && f->shape != FINDING_RENAME)) {
+        if (itself || f->routine || (x < 0.05 && f->shape != FINDING_RENAME)) {
             continue;
         }
         if (f->shape == FINDING_NEW) {
@@ -130,8 +130,11 @@ static void contrast(struct why *y, const struct event *e, struct why_suspect *s
         return;
     }
     const struct incident *x = why__incident(y);
+    bool local = e->kind == EVENT_RELEASE || e->kind == EVENT_ROLLBACK ||
+                 e->kind == EVENT_RESTART; /* a job or a setting of one host may hurt all */
     double others = c.errors[1] / c.count[1], enough = c.count[1] * (x->after - x->before);
-    if (c.ratio < 1.25 && enough > 10 && others > 2 * x->before && others > x->before + 0.4 * (x->after - x->before)) {
+    if (local && c.ratio < 1.25 && enough > 10 && others > 2 * x->before &&
+        others > x->before + 0.4 * (x->after - x->before)) {
         s->terms[WHY_AGAINST] = 1 - (1 - s->terms[WHY_AGAINST]) * 0.3;
         why__add_evidence(s, why__printf(y->a, "against it: %s fail just as much (%s, %s %s)", without, b,
                                          versions ? "newer ones" : "those with it", a));
@@ -246,7 +249,7 @@ static void age(struct why *y, const struct event *e, struct why_suspect *s)
         last_start = last_start && !(starts && b->time_us > e->time_us && b->time_us <= x->time_us);
     }
     if (n >= 2 && last_start && longest < INFINITY && most - least <= (0.06 * most > 600 ? 0.06 * most : 600)) {
-        s->terms[WHY_AGE] = n >= 3 ? 1 : 0.75;
+        s->terms[WHY_AGE] = n >= 3 ? 1 : 0.9;
         why__add_evidence(s, why__printf(y->a, "%u onsets came at the same age: %s to %s after a start", n,
                                          why__lead(y, (int64_t)(least * 1e6)), why__lead(y, (int64_t)(most * 1e6))));
     }
@@ -261,8 +264,8 @@ static void precursor(struct why *y, uint32_t i, struct why_suspect *s)
         const struct finding *f = &y->findings[j];
         bool harmful = f->accepted && f->after > f->before &&
                        (f->metric == METRIC_MEASURE || f->metric == METRIC_ERRORS || (f->message && f->cause != NULL));
-        if (harmful && f->shape == FINDING_TREND && !f->near && f->event != (int)i && f->high_us < e->time_us &&
-            why__strength(f) > 0.15 &&
+        if (harmful && f->shape == FINDING_TREND && !f->near && f->event != (int)i &&
+            f->high_us + (why__incident(y)->time_us - f->time_us) / 10 < e->time_us && why__strength(f) > 0.15 &&
             (best == NULL || f->stat > best->stat || (f->stat == best->stat && why__finding_order(&f, &best) < 0))) {
             best = f;
         }

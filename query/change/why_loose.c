@@ -49,7 +49,7 @@ static bool usable(const struct finding *f)
 {
     bool presence = f->shape == FINDING_NEW || f->shape == FINDING_GONE || f->shape == FINDING_SILENCE ||
                     f->shape == FINDING_RENAME || f->shape == FINDING_SURGE;
-    return f->accepted && f->event < 0 && !f->level_only && (presence || why__strength(f) > 0.1) &&
+    return f->accepted && f->event < 0 && !f->level_only && !f->routine && (presence || why__strength(f) > 0.1) &&
            !(f->message && f->shape == FINDING_GONE);
 }
 
@@ -200,6 +200,11 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
         }
     }
     s->score = why__combine(s, false);
+    if (first->metric == METRIC_MEASURE && first->near) {
+        s->score *= 0.7; /* slowness so close to the errors is more often their twin than their cause */
+    } else if (first->message && first->failing && first->cause == NULL && s->terms[WHY_CONTRAST] < 0.5) {
+        s->score *= 0.75; /* it says that something failed, not why */
+    }
     bool sure = s->terms[WHY_CONTRAST] > 0.6 && s->terms[WHY_NOVELTY] > 0.5 && s->terms[WHY_TIME] > 0.5 &&
                 (first->metric == METRIC_IDENTITIES || first->shape == FINDING_NEW);
     s->confidence = sure ? "high" : s->score > 0.55 ? "medium" : "low";

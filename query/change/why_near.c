@@ -64,7 +64,9 @@ static void test_new(struct why *y, uint32_t stream, const struct grid_series *x
         far += (double)y->far.streams[stream].total.count[t];
     }
     before += far;
-    if (count < NOVEL_MIN || before <= 0) {
+    bool failure =
+        stream == y->target_stream && y->tells[x->dim] && errors * 2 > count; /* a new status that means failure */
+    if (count < NOVEL_MIN || before <= 0 || failure) {
         return;
     }
     struct finding *f = why__add_finding(y, stream, x->dim, x->value);
@@ -97,7 +99,7 @@ static void test_count(struct why *y, uint32_t stream, const struct grid_series 
         count += (double)x->count[t];
         errors += (double)x->errors[t];
     }
-    if (stream == y->target_stream && !message && errors * 2 > count) {
+    if (stream == y->target_stream && !message && !total && y->tells[x->dim] && errors * 2 > count) {
         return; /* a status that means failure is the failure itself */
     }
     struct split c;
@@ -162,53 +164,77 @@ static void test_measure(struct why *y, uint32_t stream, const struct grid_serie
     }
 }
 
-/* Regular before, nothing at all since: for hosts and their like this is silence. */
+static bool is_place(const char *dim)
+{
+    static const char *const places[] = {"host", "service",    "region", "zone", "instance",
+                                         "pod",  "datacenter", "dc",     "az",   "node"};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (strcmp(dim, places[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct lull {          /* the longest time of nothing that begins where a change may begin */
+    uint32_t from, to; /* steps, to exclusive */
+    double expected;   /* records that its share of the stream before would have made */
+    double before;     /* records until then */
+};
+
+static bool find_lull(const struct grid_stream *st, const struct grid_series *x, const struct nearness *o,
+                      struct lull *out)
+{
+    double count = 0, whole = 0, share = 0, during = 0,
+           usual = 0; /* usual: the longest lull before, in records that were to be expected */
+    uint32_t start = 0;
+    bool in = false;
+    memset(out, 0, sizeof *out);
+    for (uint32_t t = 0; t <= o->n; t++) {
+        bool silent = t < o->n && x->count[t] <= 0;
+        if (silent && !in) {
+            start = t;
+            during = 0;
+            share = whole > 0 ? count / whole : 0;
+        }
+        if (!silent && in && start < o->from) {
+            usual = share * during > usual ? share * during : usual;
+        } else if (!silent && in && start <= o->to + 2 && share * during > out->expected) {
+            *out = (struct lull){start, t, share * during, count};
+        }
+        in = silent;
+        if (t < o->n) {
+            during += (double)st->total.count[t];
+            whole += (double)st->total.count[t];
+            count += (double)x->count[t];
+        }
+    }
+    return out->to - out->from >= 3 && out->expected >= SILENT_EXPECTED && out->expected > 2.5 * usual;
+}
+
+/* Regular before, nothing at all since, or for a while: for hosts and their like this is silence. The stream itself
+ * must go on. */
 static void test_gone(struct why *y, uint32_t stream, const struct grid_series *x, const struct nearness *o)
 {
     const struct grid_stream *st = &y->near.streams[stream];
-    uint32_t last = UINT32_MAX, stop = o->n;
-    double count = 0, rest = 0, seen = 0;
-    while (stop > 0 && st->total.count[stop - 1] <= 0) {
-        stop--; /* the stream itself ends */
-    }
-    for (uint32_t t = 0; t < stop; t++) {
-        if (x->count[t] > 0) {
-            last = t;
-            count += (double)x->count[t];
-            rest = 0;
-            seen = 0;
-        } else if (last != UINT32_MAX) {
-            rest++;
-        }
-        seen += (double)st->total.count[t];
-    }
-    if (last == UINT32_MAX || last + 1 < o->from || last > o->to || rest < 3) {
-        return;
-    }
-    double total = 0;
-    for (uint32_t t = 0; t <= last; t++) {
-        total += (double)st->total.count[t];
-    }
-    seen -= (double)st->total.count[last];
-    double expected = total > 0 ? count / total * seen : 0; /* as a share of what its stream still writes */
-    if (expected < SILENT_EXPECTED) {
+    bool place = is_place(st->info->schema->dims[x->dim]);
+    struct lull l;
+    if (!find_lull(st, x, o, &l) || (!place && l.to < o->n)) {
         return;
     }
     struct finding *f = why__add_finding(y, stream, x->dim, x->value);
     const struct value_info *v = snapshot_value(y->s, st->info->id, x->dim, x->value);
-    const char *dim = st->info->schema->dims[x->dim];
-    bool place = x->dim == DIM_HOST || strcmp(dim, "region") == 0 || strcmp(dim, "zone") == 0 ||
-                 strcmp(dim, "instance") == 0 || strcmp(dim, "pod") == 0 || strcmp(dim, "datacenter") == 0 ||
-                 strcmp(dim, "dc") == 0 || strcmp(dim, "az") == 0 || strcmp(dim, "node") == 0 || x->dim == DIM_SERVICE;
+    int64_t at = grid_time_us(&y->near, l.from);
     f->near = true;
     f->shape = place ? FINDING_SILENCE : FINDING_GONE;
     f->metric = METRIC_COUNT;
-    f->time_us = v->last_us < grid_time_us(&y->near, last + 1) ? v->last_us : grid_time_us(&y->near, last + 1);
-    f->low_us = f->time_us;
+    f->time_us = v->last_us < at ? v->last_us : at;
+    f->low_us = f->time_us - y->near.step_s * US;
     f->high_us = f->time_us + 2 * y->near.step_s * US;
     f->at_onset = f->high_us >= o->low_us;
-    f->before = count / ((double)(last + 1) * (double)y->near.step_s);
-    f->p = exp(-expected / 4); /* bursts */
+    f->before = l.before / ((double)(l.from > 0 ? l.from : 1) * (double)y->near.step_s);
+    f->until_us = l.to < o->n ? grid_time_us(&y->near, l.to) : INT64_MAX;
+    f->p = exp(-l.expected / 4); /* bursts */
     f->p = f->p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : f->p;
 }
 

@@ -15,6 +15,7 @@
 #include "query/change/why_onset.h"
 
 enum { COARSE_STEPS = 720, DAY_S = 86400, RECURS_SLACK_S = 1800 };
+#define CALM          0.15
 #define POISSON_SCALE 1000.0 /* a count as successes of so many times more trials: binomial becomes Poisson */
 
 struct seg {
@@ -28,14 +29,14 @@ static int by_rate(const void *a, const void *b)
     return x->rate != y->rate ? (x->rate < y->rate ? -1 : 1) : x->from < y->from ? -1 : x->from > y->from;
 }
 
-/* The level below which the calmest third of the requests lies. */
+/* The level below which the calmest requests lie: one in seven, so that an incident may fill most of the time. */
 static double quiet_rate(const struct seg *seg, size_t n, double total, bool value)
 {
     struct seg *sorted = lq_alloc((n + 1) * sizeof *sorted);
     double s = 0, w = 0;
     memcpy(sorted, seg, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, by_rate);
-    for (size_t i = 0; i < n && w < total / 3; i++) {
+    for (size_t i = 0; i < n && w < total * CALM; i++) {
         s += sorted[i].s;
         w += sorted[i].w;
     }

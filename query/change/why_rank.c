@@ -29,7 +29,7 @@
 
 const char *const why_term_names[WHY_TERMS] = {"time", "trend",  "novelty", "contrast", "recovery",
                                                "age",  "repeat", "effect",  "cause",    "against"};
-static const double event_weights[WHY_TERMS] = {0.72, 0.7, 0.35, 0.85, 0.6, 0.75, 0.8, 0, 0.15, 0};
+static const double event_weights[WHY_TERMS] = {0.72, 0.7, 0.35, 0.85, 0.6, 0.85, 0.8, 0, 0.15, 0};
 static const double loose_weights[WHY_TERMS] = {0.35, 0.55, 0.25, 0.5, 0.3, 0, 0, 0.2, 0.35, 0};
 
 double why__combine(const struct why_suspect *s, bool event)
@@ -39,6 +39,45 @@ double why__combine(const struct why_suspect *s, bool event)
         rest *= 1 - (event ? event_weights : loose_weights)[i] * s->terms[i];
     }
     return (1 - rest) * (1 - 0.7 * s->terms[WHY_AGAINST]);
+}
+
+/* A message that comes with nearly every start or stop says that there was one, nothing else. */
+static bool comes_with_events(const struct why *y, const struct finding *f)
+{
+    const struct grid *g = &y->far;
+    const struct grid_stream *st = &g->streams[f->stream];
+    double with = 0, all = 0;
+    int64_t slack = 900 > g->step_s ? 900 * US : g->step_s * US;
+    for (uint32_t i = 0; i < st->n_series; i++) {
+        if (st->series[i].dim != f->dim || st->series[i].value != f->value) {
+            continue;
+        }
+        for (uint32_t t = 0; t < g->steps; t++) {
+            bool near = false;
+            for (uint32_t k = 0; k < y->n_events && st->series[i].count[t] > 0 && !near; k++) {
+                const struct event *e = &y->events[k];
+                near = grid_time_us(g, t) >= e->time_us - slack && grid_time_us(g, t) <= e->end_us + slack &&
+                       e->kind <= EVENT_RESTART;
+            }
+            with += near ? (double)st->series[i].count[t] : 0;
+            all += (double)st->series[i].count[t];
+        }
+    }
+    return all > 0 && with > 0.8 * all;
+}
+
+/* How many of the hosts had it: what happened on one of many explains less of what moved on all. */
+static double coverage(const struct why *y, const struct event *e)
+{
+    uint32_t hosts = 0;
+    if (e->n_hosts == 0 || e->stream == NO_DIM) {
+        return 1;
+    }
+    const struct grid_stream *st = &y->far.streams[e->stream];
+    for (uint32_t i = 0; i < st->n_series; i++) {
+        hosts += st->series[i].dim == DIM_HOST;
+    }
+    return hosts > e->n_hosts ? (double)e->n_hosts / hosts : 1;
 }
 
 /* The event that a finding belongs to: its interval holds the event, or it appeared within hours after it. The nearest
@@ -61,6 +100,9 @@ static void assign(struct why *y, struct finding *f)
         bool itself = e->stream == f->stream && e->dim == f->dim && e->value == f->value;
         with = with || (itself && llabs(gap) <= 1800 * US);
         gap = gap < 0 ? -gap : gap;
+        if (f->shape == FINDING_TREND && !f->near && f->dim != DIM_HOST) {
+            gap = (int64_t)((double)(gap + 600 * US) / coverage(y, e));
+        }
         if (with && e->time_us <= why__incident(y)->high_us + 60 * US && (itself ? 0 : gap) < best) {
             best = itself ? 0 : gap;
             f->event = (int)i;
@@ -180,8 +222,10 @@ static int cleared_order(const void *a, const void *b)
 void why__rank(struct why *y)
 {
     for (size_t i = 0; i < y->n_findings; i++) {
-        if (y->findings[i].accepted) {
-            assign(y, &y->findings[i]);
+        struct finding *f = &y->findings[i];
+        if (f->accepted) {
+            assign(y, f);
+            f->routine = f->message && comes_with_events(y, f);
         }
     }
     why__judge_events(y);

@@ -182,12 +182,17 @@ const char *why__finding_text(struct why *y, const struct finding *f)
     case FINDING_GONE:
         return why__printf(y->a, "not seen any more: %s, %s before", what, rate(y, f->before));
     case FINDING_SILENCE:
-        return why__printf(y->a, "%s fell silent: %s before, nothing since", what, rate(y, f->before));
+
+        return f->until_us == INT64_MAX
+                   ? why__printf(y->a, "%s fell silent: %s before, nothing since", what, rate(y, f->before))
+                   : why__printf(y->a, "%s fell silent: %s before, nothing for %s", what, rate(y, f->before),
+                                 why__lead(y, f->until_us - f->time_us));
     case FINDING_RENAME:
         return why__printf(y->a, "%s became %s: the same volume under a new name", what,
                            shown(y, why__value(y, f->stream, f->dim, f->other)));
     case FINDING_SURGE:
-        return why__printf(y->a, "traffic rose at once: %s before, %s after%s", rate(y, f->before), rate(y, f->after),
+        return why__printf(y->a, "traffic%s%s rose: %s before, %s after%s", what != NULL ? " on " : "",
+                           what != NULL ? what : "", rate(y, f->before), rate(y, f->after),
                            f->stat > 1.05 ? ", more than ever before in these logs" : "");
     default:
         (void)s;

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "query/change/why_int.h"
+#include "query/change/why_onset.h"
 
 enum { SURGE_S = 600, LOOK_S = 3 * 3600, NULL_MIN = 24, SILENT_MIN_S = 300, SILENT_RECORDS = 20 };
 
@@ -65,7 +65,7 @@ static double most_before(const struct volume *v, uint32_t until)
     return most;
 }
 
-static void surge(struct why *y, const struct volume *v)
+static bool surge(struct why *y, const struct volume *v)
 {
     const struct target *t = &y->t;
     const struct incident *x = why__incident(y);
@@ -82,7 +82,7 @@ static void surge(struct why *y, const struct volume *v)
         }
     }
     if (at == 0) {
-        return;
+        return false;
     }
     double after = v->sum[at + v->width] - v->sum[at], before = (v->sum[at] - v->sum[at - 2 * v->width]) / 2;
     double noise = sqrt(spread * spread + 1 / (before + 1) + 1 / (after + 1)), z = (best - middle) / noise;
@@ -102,6 +102,132 @@ static void surge(struct why *y, const struct volume *v)
                : 1;
     f->p = f->p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : f->p > 1 ? 1 : f->p;
     f->stat = record;
+    return f->p < 1e-3;
+}
+
+enum { BIN_S = 600, DAY_BINS = 144, OTHER_DAYS = 30, SLOW_LOOK = 36 };
+
+/* What the same time of the other days saw: the middle of them, of half an hour. */
+static double other_days(const double *bin, uint32_t n, uint32_t i)
+{
+    double v[OTHER_DAYS];
+    size_t k = 0;
+    for (uint32_t j = i % DAY_BINS; j < n && k < OTHER_DAYS; j += DAY_BINS) {
+        if (j != i && j > 0 && j + 1 < n) {
+            v[k++] = (bin[j - 1] + bin[j] + bin[j + 1]) / 3;
+        }
+    }
+    qsort(v, k, sizeof *v, by_size);
+    return k == 0 ? NAN : k % 2 == 1 ? v[k / 2] : (v[k / 2 - 1] + v[k / 2]) / 2;
+}
+
+static double middle_of(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_size);
+    return n > 0 ? v[n / 2] : 0;
+}
+
+struct slow {
+    uint32_t n, lo, hi; /* bins; of the look */
+    double *r, *w;      /* log of the ratio to the other days, and its inverse variance; 0 = unknown */
+    double level, spread;
+};
+
+static void ratios(const double *bin, struct slow *x)
+{
+    double *v = lq_alloc((x->n + 1) * sizeof *v);
+    size_t k = 0;
+    for (uint32_t i = 0; i < x->n; i++) {
+        double e = other_days(bin, x->n, i);
+        x->w[i] = isfinite(e) && e > 2 ? 1 : 0;
+        x->r[i] = x->w[i] > 0 ? log((bin[i] + 0.5) / (e + 0.5)) : 0;
+        if (x->w[i] > 0 && i < x->lo) {
+            v[k++] = x->r[i];
+        }
+    }
+    size_t day = k > DAY_BINS ? k - DAY_BINS : 0;
+    x->level = middle_of(v + day, k - day);
+    for (size_t i = 0; i < k; i++) {
+        v[i] = fabs(v[i] - x->level);
+    }
+    x->spread = k > 12 ? 1.4826 * middle_of(v, k) + 0.02 : 0.3;
+    free(v);
+}
+
+/* A rise over an hour hides in the daily cycle; against the same time of the other days it shows. */
+static void slow_surge(struct why *y)
+{
+    const struct target *t = &y->t;
+    const struct incident *inc = why__incident(y);
+    uint32_t per = (uint32_t)(BIN_S / t->step_s), n = per > 0 ? t->n / per : 0,
+             onset = per > 0 ? (uint32_t)((inc->high_us / US - t->from_s) / BIN_S) : 0;
+    if (n < DAY_BINS + 12 || onset < 12 || onset >= n) {
+        return;
+    }
+    double *bin = lq_alloc(n * sizeof *bin);
+    struct slow x = {.n = n,
+                     .lo = onset > SLOW_LOOK ? onset - SLOW_LOOK : 1,
+                     .hi = onset + 6 < n ? onset + 6 : n,
+                     .r = lq_alloc(n * sizeof *x.r),
+                     .w = lq_alloc(n * sizeof *x.w)};
+    for (uint32_t i = 0; i < n * per; i++) {
+        bin[i / per] += t->seen[i];
+    }
+    ratios(bin, &x);
+    double best = 0;
+    uint32_t top = 0;
+    for (uint32_t i = onset > 6 ? onset - 6 : 1; i + 1 < x.hi; i++) {
+        double r = (x.r[i - 1] + x.r[i] + x.r[i + 1]) / 3 - x.level;
+        if (x.w[i] > 0 && r > best) {
+            best = r;
+            top = i;
+        }
+    }
+    struct rise rise;
+    if (best > 0.26 && best > 3.5 * x.spread && top > x.lo + 2 &&
+        rise_fit(x.r + x.lo, x.w + x.lo, top + 1 - x.lo, false, &rise)) {
+        struct finding *f = why__add_finding(y, y->target_stream, NO_DIM, 0);
+        uint32_t at = x.lo + rise.at;
+        f->shape = FINDING_SURGE;
+        f->metric = METRIC_COUNT;
+        f->near = true;
+        f->time_us = (t->from_s + (int64_t)at * BIN_S) * US;
+        f->low_us = (t->from_s + (int64_t)(x.lo + rise.low) * BIN_S) * US;
+        f->high_us = (t->from_s + (int64_t)(x.lo + rise.high + 1) * BIN_S) * US;
+        f->at_onset = f->high_us >= inc->low_us;
+        f->before = bin[top] / exp(best) / BIN_S;
+        f->after = bin[top] / BIN_S;
+        f->stat = 1;
+        f->p = CHANGE_P_FLOOR * 10;
+    }
+    free(bin);
+    free(x.r);
+    free(x.w);
+}
+
+/* Most of the additional traffic is of one value: then that is what surged. */
+void why__place_surges(struct why *y)
+{
+    for (size_t i = 0; i < y->n_findings; i++) {
+        struct finding *f = &y->findings[i], *best = NULL;
+        for (size_t j = 0; j < y->n_findings && f->accepted && f->shape == FINDING_SURGE; j++) {
+            struct finding *b = &y->findings[j];
+            bool kin = b->accepted && b->near && b->stream == f->stream && b->metric == METRIC_SHARE &&
+                       b->shape == FINDING_STEP && b->dim >= DIM_BUILTIN && b->after - b->before > 0.15 &&
+                       llabs(b->time_us - f->time_us) <= 2400 * US;
+            if (kin && (best == NULL || b->after - b->before > best->after - best->before + 0.02)) {
+                best = b;
+            }
+        }
+        if (best != NULL) {
+            f->before *= best->before;
+            f->after *= best->after;
+            f->dim = best->dim;
+            f->value = best->value;
+            f->text = best->text;
+            best->level_only = true;
+        }
+    }
 }
 
 /* One identity whose share of all records rose: a client that came to flood. Hours are the finest that is kept. */
@@ -153,8 +279,9 @@ void why__volume_findings(struct why *y)
     for (uint32_t i = 0; i < t->n; i++) {
         sum[i + 1] = sum[i] + t->seen[i];
     }
-    if (v.width >= 1 && t->n > 4 * v.width && t->kind != TARGET_COUNT) {
-        surge(y, &v);
+    bool known = v.width >= 1 && t->n > 4 * v.width && t->kind != TARGET_COUNT && surge(y, &v);
+    if (!known && t->kind != TARGET_COUNT) {
+        slow_surge(y);
     }
     heavy_clients(y);
     free(sum);

@@ -170,7 +170,8 @@ void why__find_where(struct why *y)
                 all.e[i] += p[v].e[i];
             }
         }
-        if (!tells_error(p, n) && best_value(y, p, n, d, &all, &found[k])) {
+        y->tells[d] = tells_error(p, n);
+        if (!y->tells[d] && best_value(y, p, n, d, &all, &found[k])) {
             k++;
         }
         free(p);

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# lq why beyond the story: targets, markers, hard data, every output, wrong words.
+set -euo pipefail
+LQ=$1/lq
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+export TZ=UTC NO_COLOR=1
+fail() { echo "FAILED: $*"; exit 1; }
+
+# Logs of one host, combined format with the request time. Deterministic.
+python3 - "$dir" <<'PY'
+import sys, time
+d = sys.argv[1]
+seed = 12345
+def rnd():
+    global seed
+    seed = (seed * 1103515245 + 12345) % 2**31
+    return seed / 2**31
+T0 = 1772409600  # 2026-03-02 00:00 UTC
+def line(f, t, route, status, rt, agent="curl/8"):
+    f.write('198.51.100.%d - - [%s] "GET %s HTTP/1.1" %d 512 "-" "%s" %.3f\n' % (1 + rnd() * 90, time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(t)), route, status, agent, rt))
+def traffic(name, hours, per_min, each):
+    with open(f"{d}/{name}", "w") as f:
+        for m in range(hours * 60):
+            for k in range(per_min):
+                each(f, T0 + m * 60 + int(k * 60 / per_min), m)
+# three lines a minute, no error ever, then at the very end a third fails
+traffic("low.log", 12, 3, lambda f, t, m: line(f, t, "/pay", 503 if m >= 700 and rnd() < .4 else 200, .05))
+# requests vanish for an hour, nothing fails
+traffic("loss.log", 10, 12, lambda f, t, m: line(f, t, "/x", 200, .05) if not 400 <= m < 460 or rnd() < .1 else None)
+# only one route fails, it has a tenth of the traffic; and everything slows down later
+def two(f, t, m):
+    a = rnd() < .1
+    line(f, t, "/a<script>alert(1)</script>" if a else "/b", 500 if a and m >= 300 and rnd() < .5 else 200, .05 * (1 + rnd()) * (8 if m >= 480 else 1))
+traffic("two.log", 10, 30, two)
+PY
+
+# errors from zero, few lines, at the end of the data; what people recorded
+"$LQ" load --data "$dir/s" "$dir/low.log" >/dev/null
+"$LQ" mark --data "$dir/s" config "pool size 5" --at "2026-03-02 11:38" "by hand" | grep -q '^config pool size 5 at 2026-03-02 11:38:00$' || fail "mark says what it recorded"
+"$LQ" mark --data "$dir/s" release 1.2 --at "2026-03-02 02:00" >/dev/null
+"$LQ" why --data "$dir/s" --format json >"$dir/low.json"
+"$LQ" why --data "$dir/s" --format json | cmp - "$dir/low.json" || fail "the same store, other bytes"
+"$LQ" why "$dir/loss.log" --target count --format json >"$dir/loss.json"
+"$LQ" why "$dir/loss.log" --format json >"$dir/loss_errors.json"
+"$LQ" why "$dir/two.log" --format json >"$dir/two.json"
+"$LQ" why "$dir/two.log" --target 'route = "/b" | errors' --format json >"$dir/two_b.json"
+"$LQ" why "$dir/two.log" --target 'p50(request_time)' --format json >"$dir/slow.json"
+"$LQ" why "$dir/two.log" --onset "2026-03-02 05:00" --lookback 2h --format json >"$dir/given.json"
+python3 - "$dir" <<'PY'
+import json, sys
+d = sys.argv[1]
+def load(n): return json.load(open(f"{d}/{n}.json"))
+def check(ok, what):
+    if not ok:
+        print("FAILED:", what); sys.exit(1)
+a = load("low")
+o = a["onset"]
+check(o and o["low"] <= "2026-03-02T11:41:30Z" and o["high"] >= "2026-03-02T11:40:00Z" and o["ongoing"], f"low: onset {o}")
+check(o["rate_before"] < 0.01 and o["rate_after"] > 0.2, "low: rates")
+s = a["suspects"][0]
+check(s["kind"] == "config" and "pool size 5" in s["title"], "low: the marker first: " + s["title"])
+check(all(x["confidence"] != "high" for x in a["suspects"]), "low: time alone is never high")
+a = load("loss")
+o = a["onset"]
+check(o and o["low"] <= "2026-03-02T06:40:00Z" <= o["high"] and not o["ongoing"] and o["rate_after"] < o["rate_before"], f"loss: {o}")
+check(o["end"].startswith("2026-03-02T07:"), "loss: it ends")
+check(load("loss_errors")["onset"] is None, "loss: no errors, no onset of errors")
+a = load("two")
+check(a["onset"]["low"] <= "2026-03-02T05:02:00Z" and a["onset"]["high"] >= "2026-03-02T05:00:00Z", f"two: {a['onset']}")
+check(any("/a" in str(w["subject"]["where"].get("route")) for w in a["where"]), f"two: where {a['where']}")
+check(load("two_b")["onset"] is None, "two: /b never fails")
+a = load("slow")
+check(a["onset"] and a["onset"]["time"][:15] in ("2026-03-02T08:0", "2026-03-02T07:5"), f"slow: {a['onset']}")
+a = load("given")
+check(a["onset"]["time"] == "2026-03-02T05:00:00Z", "given onset")
+PY
+
+# outputs
+"$LQ" why "$dir/two.log" --format html >"$dir/a.html"
+grep -q '<svg' "$dir/a.html" && grep -q '&lt;script&gt;' "$dir/a.html" || fail "html: charts, escaped text"
+! grep -qiE '<script|src=|href=|https?://' "$dir/a.html" || fail "html reaches for the network or runs something"
+"$LQ" why --data "$dir/s" --format markdown >"$dir/a.md"
+for h in Duration Impact Timeline "Root cause" "Corrective measures" "Preventive measures"; do
+  grep -q "^## $h" "$dir/a.md" || fail "markdown has no heading $h"
+done
+"$LQ" why --data "$dir/s" >"$dir/a.txt"
+grep -q 'config change pool size 5' "$dir/a.txt" && ! grep -q $'\033' "$dir/a.txt" || fail "text"
+[ "$(awk '{ if (length($0) > 330) n++ } END { print n + 0 }' "$dir/a.txt")" = 0 ] || fail "text is too wide"
+
+# wrong words
+expect() { # STATUS PATTERN COMMAND…
+  local want=$1 pattern=$2 got=0
+  shift 2
+  "$@" >"$dir/out" 2>&1 || got=$?
+  [ "$got" = "$want" ] || fail "$*: exit $got, not $want: $(cat "$dir/out")"
+  grep -q -- "$pattern" "$dir/out" || fail "$*: $(cat "$dir/out")"
+}
+expect 2 'more than one column' "$LQ" why "$dir/two.log" --target 'errors, count'
+expect 2 'did you mean html' "$LQ" why "$dir/two.log" --format htm
+expect 2 'did you mean release' "$LQ" mark --data "$dir/s" relase 1
+expect 2 'a kind and a name' "$LQ" mark --data "$dir/s" release
+expect 2 'outside of the lines' "$LQ" why "$dir/two.log" --onset 2020-01-01
+expect 2 'no lines between' "$LQ" why "$dir/two.log" --since 2027-01-01
+echo "why: targets, markers, outputs, wrong words"

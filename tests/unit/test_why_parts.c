@@ -1,0 +1,153 @@
+/*
+ * test_why_parts.c - the pure parts of `why`: where a rise begins, the likeliest step of counts, what messages say
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <criterion/criterion.h>
+#include <math.h>
+
+#include "query/change/why_onset.h"
+
+enum { N = 120 };
+
+/* A small deterministic wobble in place of noise. */
+static double wobble(uint32_t i)
+{
+    return ((i * 2654435761U >> 16) % 1000) / 1000.0 - 0.5;
+}
+
+static struct rise fitted(double (*shape)(uint32_t i), bool falling)
+{
+    double y[N], w[N];
+    struct rise r;
+    for (uint32_t i = 0; i < N; i++) {
+        y[i] = shape(i) + wobble(i);
+        w[i] = i % 17 == 3 ? 0 : 12; /* some steps are missing; the variance of the wobble is 1/12 */
+    }
+    cr_assert(rise_fit(y, w, N, falling, &r));
+    cr_expect(r.low <= r.at && r.at <= r.high);
+    return r;
+}
+
+static double step_at_70(uint32_t i)
+{
+    return i < 70 ? 1 : 4;
+}
+
+static double bend_at_50(uint32_t i)
+{
+    return i < 50 ? 1 : 1 + 0.1 * (i - 50);
+}
+
+static double jump_at_60(uint32_t i)
+{
+    return i < 60 ? 1 : 4 + 0.1 * (i - 60);
+}
+
+static double drop_at_40(uint32_t i)
+{
+    return i < 40 ? 5 : 1;
+}
+
+Test(rise, step)
+{
+    struct rise r = fitted(step_at_70, false);
+    cr_expect_eq(r.shape, RISE_STEP);
+    cr_expect_eq(r.at, 70, "at %u", r.at);
+    cr_expect(r.high - r.low <= 3, "%u..%u", r.low, r.high);
+}
+
+Test(rise, bend)
+{
+    struct rise r = fitted(bend_at_50, false);
+    cr_expect_eq(r.shape, RISE_KINK);
+    cr_expect(r.low <= 50 && r.high >= 50 && r.high - r.low < 15, "%u..%u", r.low, r.high);
+}
+
+Test(rise, jump_and_slope)
+{
+    struct rise r = fitted(jump_at_60, false);
+    cr_expect_eq(r.shape, RISE_JUMP);
+    cr_expect(r.low <= 60 && r.high >= 60 && r.high - r.low < 6, "%u..%u", r.low, r.high);
+}
+
+Test(rise, falling)
+{
+    struct rise r = fitted(drop_at_40, true);
+    cr_expect_eq(r.at, 40);
+}
+
+Test(rise, nothing_there)
+{
+    double y[N] = {0}, w[N] = {0};
+    struct rise r;
+    cr_expect_not(rise_fit(y, w, N, false, &r), "no weight");
+    for (uint32_t i = 0; i < N; i++) {
+        w[i] = 1;
+    }
+    cr_expect_not(rise_fit(y, w, N, false, &r), "constant");
+}
+
+Test(split, counts_from_zero)
+{
+    float k[N] = {0};
+    struct split x;
+    for (uint32_t i = 80; i < N; i++) {
+        k[i] = (float)(1 + i % 3);
+    }
+    cr_assert(why__split(k, NULL, false, N, 2, N - 1, &x));
+    cr_expect_eq(x.at, 80);
+    cr_expect(x.before == 0 && fabs(x.after - 2) < 0.1 && x.p < 1e-4);
+}
+
+Test(split, shares_follow_their_whole)
+{
+    float part[N], whole[N];
+    struct split x;
+    for (uint32_t i = 0; i < N; i++) { /* the whole doubles, the share stays: no step of the share */
+        whole[i] = i < 60 ? 100 : 200;
+        part[i] = whole[i] / 10 + (float)(i % 5) - 2;
+    }
+    cr_assert(why__split(part, whole, true, N, 2, N - 1, &x));
+    cr_expect(x.p > 0.05, "p %g", x.p);
+    cr_assert(why__split(part, NULL, false, N, 2, N - 1, &x));
+    cr_expect(x.at == 60 && x.p <= 1e-5, "the counts do step: %u, p %g", x.at, x.p);
+}
+
+Test(split, too_little)
+{
+    float k[N] = {0};
+    struct split x;
+    k[7] = 2;
+    cr_expect_not(why__split(k, NULL, false, N, 2, N - 1, &x));
+    cr_expect_not(why__split(k, NULL, false, 3, 1, 2, &x));
+}
+
+Test(words, causes)
+{
+    static const char *const named[] = {"write /var/lib/db: No space left on device", "SSL: CERTIFICATE has expired",
+                                        "Connection refused by inventory:5432",       "upstream timed out (110)",
+                                        "HikariPool-1 - Connection is not available", "java.lang.OutOfMemoryError"};
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        cr_expect_not_null(why__cause_words(lq_str_of(named[i])), "%s", named[i]);
+    }
+    cr_expect_null(why__cause_words(LQ_STR("Order accepted")));
+    cr_expect_null(why__cause_words(LQ_STR("")));
+}
+
+Test(words, deeds)
+{
+    static const struct {
+        const char *text;
+        enum event_kind kind;
+    } deeds[] = {{"Configuration reloaded from /etc/app.yaml", EVENT_CONFIG},
+                 {"Rolled back to 2.4.0", EVENT_ROLLBACK},
+                 {"Deploying build 77", EVENT_RELEASE},
+                 {"Server is shutting down", EVENT_RESTART},
+                 {"Nightly backup began", EVENT_JOB}};
+    enum event_kind kind;
+    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
+        cr_expect(why__event_words(lq_str_of(deeds[i].text), &kind) && kind == deeds[i].kind, "%s", deeds[i].text);
+    }
+    cr_expect_not(why__event_words(LQ_STR("Order accepted"), &kind));
+}
