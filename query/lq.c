@@ -26,7 +26,7 @@ const struct command commands[] = {
     {"fields", "fields", "The fields of each stream; * marks those that distinct counts are kept by.", READ_FLAGS, cmd_fields},
     {"values", "values FIELD [REGEX]", "The values of a dimension, with count, first and last time seen.", READ_FLAGS, cmd_values},
     {"templates", "templates [REGEX] [--compare DURATION]", "The kinds of messages; with --compare what is new, gone, more, fewer.", READ_FLAGS | FLAG_COMPARE, cmd_templates},
-    {"format", "format list | show NAME | try FILE | detect FILE…", "The known log formats; what a line becomes, or where it stops matching.",
+    {"format", "format list | show NAME | try FILE | detect FILE… | bench [NAME]", "The known log formats; what a line becomes, or where it stops matching; what a line costs.",
      FLAG_FORMAT_NAME | FLAG_FORMATS | FLAG_TZ, cmd_format},
     {"web", "web", "Serve the store over HTTP on this machine: the page, Grafana's data sources, the API.", READ_FLAGS | FLAG_LISTEN | FLAG_TOKENS, cmd_web},
     {"debug", "debug digest | verify | stats | dump | changepoints FILE", "Look inside the store; change points of any series.", READ_FLAGS, cmd_debug},

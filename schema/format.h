@@ -74,6 +74,10 @@ const struct stream_schema *format_schema(const struct format *f);
 LQ_MUST enum lq_err format_test_samples(const struct format *f, struct lq_error *e);
 /* The samples, for tests of detection: returns the i-th sample line, n = 0 past the end. */
 lq_str format_sample(const struct format *f, size_t i);
+/* CSV and W3C: the sample without its header line. */
+lq_str format_record_line(const struct format *f, size_t i);
+/* How lines are matched: "scanner, else PCRE2", "PCRE2", or the parser's name. */
+const char *format_runs_as(const struct format *f);
 /* `lq format show`: YAML-like description with roles, pattern, schema. */
 void format_print(const struct format *f, struct lq_buf *out);
 

@@ -111,7 +111,7 @@ void format_print(const struct format *f, struct lq_buf *out)
     if (f->kind != PARSER_PATTERN) {
         lq_buf_printf(out, "parser: %s\n", parser_kind_name(f->kind));
     } else {
-        lq_buf_printf(out, "pattern: %s\nmatched by: %s\n", f->pattern, matcher_lowered(f->matcher) ? "scanner, else PCRE2" : "PCRE2");
+        lq_buf_printf(out, "pattern: %s\nmatched by: %s\n", f->pattern, format_runs_as(f));
     }
     lq_buf_printf(out, "time: %s, layout %s\n", f->time_slot < FIELD_MAX ? f->fields[f->time_slot].name : "?", f->layout_text);
     lq_buf_str(out, "dimensions:");
@@ -131,4 +131,16 @@ void format_print(const struct format *f, struct lq_buf *out)
     if (f->file != NULL) {
         lq_buf_printf(out, "file: %s\n", f->file);
     }
+}
+
+lq_str format_record_line(const struct format *f, size_t i)
+{
+    lq_str line = format_sample(f, i);
+    format_next_line(&line);
+    return line;
+}
+
+const char *format_runs_as(const struct format *f)
+{
+    return f->kind != PARSER_PATTERN ? parser_kind_name(f->kind) : matcher_lowered(f->matcher) ? "scanner, else PCRE2" : "PCRE2";
 }

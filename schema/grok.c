@@ -27,8 +27,8 @@ static const struct {
     {"QUOTED", "[^\"\\\\]*(?:\\\\.[^\"\\\\]*)*"},
     {"QS", "\"%{QUOTED}\""},
     {"JAVACLASS", "[\\w.$]+"},
-    {"LEVEL", "(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|FATAL|CRITICAL|CRIT|SEVERE|CONFIG|FINE[RST]*|ALERT|EMERG|PANIC|"
-              "trace|debug|info|notice|warn(?:ing)?|error|err|fatal|critical|crit|alert|emerg|panic|Trace|Debug|Info|Notice|Warn(?:ing)?|Error|Fatal|Critical)"},
+    {"LEVEL", "(?:[Ii](?:NFO|nfo)|[Ww](?:ARN|arn)(?:ING|ing)?|[Ee](?:RROR|rror|RR|rr|MERG|merg)|[Dd](?:EBUG|ebug)|[Tt](?:RACE|race)|"
+              "[Ff](?:ATAL|atal|INE[RST]*)|[Nn](?:OTICE|otice)|[Cc](?:RITICAL|ritical|RIT|rit|ONFIG)|[AP](?:LERT|ANIC)|[ap](?:lert|anic)|SEVERE)"},
     {"METHOD", "[A-Z]+"},
     {"STATUS", "\\d{3}"},
     {"TIME", "\\d{2}:\\d{2}:\\d{2}"},

@@ -3,8 +3,8 @@
  *
  * One pass over a JSON object; for every scalar member whose dotted path ("a.b", arrays: "a.0") is wanted, a view of
  * its value. Strings are unescaped only when they contain a backslash (into scratch). It accepts exactly the texts that
- * RFC 8259 accepts for objects (checked against Jansson by tests): depth at most 32, a duplicate key's last value wins,
- * no trailing bytes but white space. Never reads past the line.
+ * RFC 8259 accepts for objects (checked against Jansson by tests/fuzz/fuzz_json.c): depth at most 32, a duplicate key's last value wins,
+ * no trailing bytes but white space; bytes that are no UTF-8 pass. A key that has a dot itself ("log.level") is found by its path too. Never reads past the line.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,5 +1,5 @@
 /*
- * cmd_format.c - lq format list | show NAME | try FILE | detect FILE…
+ * cmd_format.c - lq format list | show NAME | try FILE | detect FILE… | bench [NAME]
  *
  * SPDX-License-Identifier: MIT
  */
@@ -68,9 +68,54 @@ static enum lq_err try_file(struct cli *c, struct format_set *s, const char *pat
     return err;
 }
 
+enum { BENCH_US = 50000, BENCH_ROUND = 256 };
+
+/* What a line of the format's samples costs, pattern, fields and all; and how its pattern is run. */
+static void bench_one(const struct format *f)
+{
+    struct parser_config pc = {.format = f, .reference_us = clock_now_us()};
+    struct parser *p = NULL;
+    uint64_t lines = 0, bytes = 0, parsed = 0;
+    if (format_sample(f, 0).n == 0 || parser_new(&pc, &p, NULL) != LQ_OK) {
+        return;
+    }
+    int64_t from = clock_monotonic_us(), took = 0;
+    while (took < BENCH_US) {
+        for (int round = 0; round < BENCH_ROUND; round++) {
+            for (size_t i = 0; format_sample(f, i).n > 0; i++) {
+                struct record r;
+                lq_str line = format_sample(f, i);
+                if (parser_has_columns(p)) {
+                    parser_learn(p, line);
+                    line = format_record_line(f, i);
+                }
+                parsed += parser_parse(p, line, &r) == PARSE_OK;
+                lines++;
+                bytes += line.n;
+            }
+        }
+        took = clock_monotonic_us() - from;
+    }
+    printf("%-16s %8.0f ns/line %8.0f MB/s  %s\n", format_name(f), (double)took * 1e3 / (double)lines, (double)bytes / (double)took, format_runs_as(f));
+    parser_free(&p);
+}
+
+static enum lq_err bench(struct format_set *s, const char *name, struct lq_error *e)
+{
+    const struct format *f = NULL;
+    enum lq_err err = name != NULL ? format_set_find(s, name, &f, e) : LQ_OK;
+    for (size_t i = 0; i < format_set_count(s) && err == LQ_OK && f == NULL; i++) {
+        bench_one(format_set_at(s, i));
+    }
+    if (err == LQ_OK && f != NULL) {
+        bench_one(f);
+    }
+    return err;
+}
+
 int cmd_format(struct cli *c)
 {
-    static const char *const verbs[] = {"list", "show", "try", "detect"};
+    static const char *const verbs[] = {"list", "show", "try", "detect", "bench"};
     struct lq_error e = {0};
     struct format_set *s = NULL;
     const struct format *f;
@@ -97,9 +142,11 @@ int cmd_format(struct cli *c)
             }
             err = one != LQ_OK ? one : err;
         }
+    } else if (strcmp(verb, "bench") == 0 && c->n_args <= 2) {
+        err = bench(s, c->n_args == 2 ? c->args[1] : NULL, &e);
     } else {
-        const char *near = lq_nearest(verb, strlen(verb), verbs, 4);
-        err = lq_error_set(&e, LQ_EINVAL, "lq format needs one of: list, show NAME, try FILE, detect FILE…");
+        const char *near = lq_nearest(verb, strlen(verb), verbs, 5);
+        err = lq_error_set(&e, LQ_EINVAL, "lq format needs one of: list, show NAME, try FILE, detect FILE…, bench [NAME]");
         if (near != NULL && strcmp(near, verb) != 0) {
             lq_error_hint(&e, "did you mean %s?", near);
         }
