@@ -8,8 +8,6 @@
  */
 #include "schema/lower_int.h"
 
-enum { SHORT_SPAN_BYTES = 4 /* byte by byte is as fast */ };
-
 static struct stops stops_of(const struct byte_set *set)
 {
     struct stops s = {.one_byte = true};
@@ -46,7 +44,7 @@ static void within(struct stops *s)
 
 static uint8_t span_code(const struct stops *s, uint32_t max)
 {
-    if (s->n == 0 || max <= SHORT_SPAN_BYTES) {
+    if (s->n == 0 || max != UINT32_MAX) { /* \d{3} and the like are short */
         return OP_SPAN;
     }
     if (s->within) {
@@ -110,6 +108,11 @@ void lower__fuse(struct lower *l)
         if (o.code == OP_SPAN && !last && l->ops[i + 1].code == OP_SAVE && !target[i + 1]) {
             o.after = l->ops[++i].arg;
             moved[i] = (uint16_t)n;
+        }
+        last = i + 1 == l->n_ops;
+        if (o.code == OP_SPAN && !last && l->ops[i + 1].code == OP_LITERAL && l->ops[i + 1].n == 1 && !target[i + 1]) {
+            o.then = true;
+            o.n = (uint8_t)l->literals[l->ops[++i].arg];
         }
         if (o.code == OP_SPAN) {
             o.code = span_code(&l->stops[o.arg], o.max);

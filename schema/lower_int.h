@@ -27,7 +27,7 @@ enum op_code {
     OP_LITERAL,    /* n bytes at lit + arg */
     OP_SET,        /* one byte of class arg */
     OP_SPAN,       /* min..max bytes of class arg, greedy; byte by byte */
-    OP_SPAN_1,     /* the same, 16 bytes at a time: the class ends at one byte, */
+    OP_SPAN_1,     /* the same without a max, 16 bytes at a time: the class ends at one byte, */
     OP_SPAN_2,     /* at two, */
     OP_SPAN_WITHIN, /* outside one range, */
     OP_SPAN_RANGES, /* or at up to STOPS_MAX ranges */
@@ -44,6 +44,7 @@ struct op {
     uint8_t code;
     uint8_t n;
     uint16_t arg;
+    bool then;              /* OP_SPAN…: the byte n must follow, and is taken too */
     uint16_t before, after; /* OP_SPAN…: spans[] entries to set at its start and at its end; NO_SAVE */
     uint32_t min, max;
 };

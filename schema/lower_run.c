@@ -66,19 +66,29 @@ static inline const char *span_by_16(const struct lower *l, const struct op *o, 
 }
 #endif
 
-/* NULL: fewer than the least. */
-static inline __attribute__((always_inline)) const char *run_span(const struct lower *l, const struct op *o,
-                                                                  enum op_code code, const char *start, const char *p,
-                                                                  const char *end)
+/* The span and what is fused with it. NULL: fewer than the least, or another byte follows. */
+static inline __attribute__((always_inline)) const char *
+run_span(const struct lower *l, const struct op *o, enum op_code code, lq_str line, const char *p, uint32_t *spans)
 {
-    const char *limit = o->max < (size_t)(end - p) ? p + o->max : end, *q;
+    const char *start = line.p, *end = start + line.n, *q;
+    if (o->before != NO_SAVE) {
+        spans[o->before] = (uint32_t)(p - start);
+    }
     if (code == OP_SPAN) {
-        q = span_bytes(l->classes[o->arg].has, p, limit);
+        q = span_bytes(l->classes[o->arg].has, p, o->max < (size_t)(end - p) ? p + o->max : end);
     } else {
         q = span_by_16(l, o, code, start, p, end);
-        q = q > limit ? limit : q;
     }
-    return (size_t)(q - p) < o->min ? NULL : q;
+    if ((size_t)(q - p) < o->min) {
+        return NULL;
+    }
+    if (o->after != NO_SAVE) {
+        spans[o->after] = (uint32_t)(q - start);
+    }
+    if (o->then) {
+        return q < end && (uint8_t)*q == o->n ? q + 1 : NULL;
+    }
+    return q;
 }
 
 static inline const char *run_lazy(const struct lower *l, const struct op *o, const char *p, const char *end)
@@ -96,15 +106,9 @@ static inline const char *run_lazy(const struct lower *l, const struct op *o, co
 }
 
 #define RUN_SPAN(code)                                                                                                 \
-    if (o->before != NO_SAVE) {                                                                                        \
-        spans[o->before] = (uint32_t)(p - start);                                                                      \
-    }                                                                                                                  \
-    p = run_span(l, o, (code), start, p, end);                                                                         \
+    p = run_span(l, o, (code), line, p, spans);                                                                        \
     if (p == NULL) {                                                                                                   \
         return false;                                                                                                  \
-    }                                                                                                                  \
-    if (o->after != NO_SAVE) {                                                                                         \
-        spans[o->after] = (uint32_t)(p - start);                                                                       \
     }                                                                                                                  \
     break
 
