@@ -11,7 +11,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 export TZ=UTC LC_ALL=C
 lq=$BUILD/lq
-declare -A WALL
+declare -A WALL CPU
 
 # once COMMAND…: wall, CPU, max RSS and the peak of RssAnon in $dir/figures (the last by looking at /proc every 10 ms)
 once() {
@@ -41,6 +41,7 @@ timed() {
   done
   read -r wall user sys rss anon < <(sort -n "$dir/figures" | sed -n "$(((REPEAT + 1) / 2))p")
   WALL[$key]=$wall
+  CPU[$key]=$(awk -v u="$user" -v s="$sys" 'BEGIN { print u + s }')
   awk -v n="$name" -v w="$wall" -v u="$user" -v s="$sys" -v r="$rss" -v a="$anon" \
     'BEGIN { printf "%-52s wall %7.3f s  cpu %7.3f s  max RSS %6.1f MB  RssAnon %6.1f MB\n", n, w, u + s, r / 1024, a / 1024 }'
 }
@@ -51,9 +52,10 @@ per_line() { # KEY: lines a second
   [ -z "${WALL[$1]:-}" ] || awk -v k="$2" -v w="${WALL[$1]}" -v n="$LINES" 'BEGIN { printf "  %-50s %6.2f M lines/s\n", k, n / w / 1e6 }'
 }
 
-ratio() { # NAME PEER OURS
+ratio() { # NAME PEER OURS: of wall time, and of processor time, which a busy machine disturbs less
   [ -z "${WALL[$2]:-}" ] || [ -z "${WALL[$3]:-}" ] ||
-    awk -v k="$1" -v p="${WALL[$2]}" -v o="${WALL[$3]}" 'BEGIN { printf "  %-50s %6.1f x\n", k, p / (o > 0 ? o : 0.001) }'
+    awk -v k="$1" -v p="${WALL[$2]}" -v o="${WALL[$3]}" -v pc="${CPU[$2]}" -v oc="${CPU[$3]}" \
+      'function over(a, b) { return a / (b > 0 ? b : 0.001) } BEGIN { printf "  %-50s wall %6.1f x  cpu %6.1f x\n", k, over(p, o), over(pc, oc) }'
 }
 
 mkfifo "$dir/never"
@@ -102,7 +104,7 @@ echo "--- speed"
 per_line load1 "lq load, 1 thread"
 per_line load2 "lq load, 2 threads"
 per_line load4 "lq load, 4 hosts' files, 2 threads"
-echo "--- how many times the wall time of lq"
+echo "--- how many times the time of lq"
 ratio "mawk : lq load, 1 thread" mawk load1
 ratio "gawk : lq load, 1 thread" gawk load1
 ratio "lq load, 1 thread : 2 threads" load1 load2
