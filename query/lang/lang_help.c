@@ -31,7 +31,7 @@ static const struct {
     {"count by template | compare 1d | top 20 by change", "what is new in the application's log since yesterday"},
     {"errors / count by host every 1m | change", "when each host's error share changed"},
     {"count by client | top 10", "who sends the most requests"},
-    {"level = ERROR | lines 10", "examples of errors"},
+    {"level = error | lines 10", "examples of errors"},
     {NULL, NULL},
 };
 
