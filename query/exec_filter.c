@@ -220,6 +220,21 @@ static bool value_known(struct snapshot *s, const struct filter *one, const bool
     return !any_dim;
 }
 
+/* status = 4xx: another dimension has that value. */
+static const char *dimension_with(struct snapshot *s, const bool use[STREAM_MAX], lq_str value)
+{
+    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
+        const struct stream_schema *x = snapshot_stream(s, i)->schema;
+        for (uint32_t d = 0; use[i] && d < x->n_dims; d++) {
+            uint32_t id = snapshot_value_id(s, i, d, value);
+            if (id != UINT32_MAX && id > VALUE_OVERFLOW) {
+                return x->dims[d];
+            }
+        }
+    }
+    return NULL;
+}
+
 static void notice_values(struct snapshot *s, const struct filter *f, const bool use[STREAM_MAX], struct result *r)
 {
     if (f->op == FILTER_AND || f->op == FILTER_OR) {
@@ -232,8 +247,11 @@ static void notice_values(struct snapshot *s, const struct filter *f, const bool
     for (uint32_t i = 0; i < f->n_values; i++) {
         const char *near;
         if (!value_known(s, f, use, &near, f->values[i])) {
+            const char *other = dimension_with(s, use, f->values[i]);
             lq_buf_printf(&r->notices, "%.*s has no value %.*s", (int)f->field.n, f->field.p, (int)f->values[i].n, f->values[i].p);
-            if (near != NULL) {
+            if (other != NULL) {
+                lq_buf_printf(&r->notices, "; did you mean %s = %.*s?\n", other, (int)f->values[i].n, f->values[i].p);
+            } else if (near != NULL) {
                 lq_buf_printf(&r->notices, "; did you mean %s?\n", near);
             } else {
                 lq_buf_printf(&r->notices, " (lq values %.*s lists them)\n", (int)f->field.n, f->field.p);

@@ -90,7 +90,7 @@ static enum lq_err unknown_field(struct snapshot *s, const struct query *q, lq_s
     snprintf(msg, sizeof msg, "unknown %s %.*s", kinds[kind], (int)(name.n < 80 ? name.n : 80), name.p);
     query_error_at(q, e, at, name.n, msg);
     const char *near = lq_nearest(name.p, name.n, names, n);
-    if (kind == 2 && any_stream(s, name, 0)) {
+    if (kind > 0 && any_stream(s, name, 0)) {
         lq_error_hint(e, "it is a dimension: count by %.*s, or lq values %.*s", (int)(name.n < 64 ? name.n : 64), name.p, (int)(name.n < 64 ? name.n : 64), name.p);
     } else if (near != NULL) {
         lq_error_hint(e, "did you mean %s?", near);

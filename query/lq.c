@@ -42,7 +42,7 @@ static bool looks_like_query(const char *s)
             return true;
         }
     }
-    return strpbrk(s, " =<>~|(,") != NULL;
+    return strpbrk(s, " =<>~|(,:") != NULL;
 }
 
 static int unknown_command(const char *word)
@@ -59,7 +59,7 @@ static int unknown_command(const char *word)
     if (near != NULL) {
         lq_error_hint(&e, "did you mean lq %s?", near);
     } else {
-        lq_error_hint(&e, "lq --help lists the commands; a query is like lq 'errors by host every 5m'");
+        lq_error_hint(&e, "lq --help lists the commands; lq 'line ~ \"%s\" | lines' searches example lines", word);
     }
     return cli_fail(&e);
 }
@@ -155,7 +155,7 @@ int main(int argc, char **argv)
         status = EXIT_DONE;
     } else if (cmd->name != NULL) {
         status = run(cmd, c, argc - at - 1, argv + at + 1);
-    } else if (looks_like_query(word)) {
+    } else if (looks_like_query(word) || (word[0] == '-' && word[1] != '\0')) { /* flags may come first */
         for (cmd = commands; strcmp(cmd->name, "query") != 0; cmd++) {
         }
         status = run(cmd, c, argc - at, argv + at);

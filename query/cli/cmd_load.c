@@ -132,7 +132,11 @@ enum lq_err cli_load_temporary(struct cli *c, size_t first, struct store **store
     struct load_options lo = {.format_name = c->format_name, .labels = &c->labels, .tz = c->tz, .threads = c->threads,
                               .progress = isatty(STDERR_FILENO) != 0 ? stderr : NULL};
     enum lq_err err = cli_formats(c, &formats, e);
+    const struct format *named;
     lo.formats = formats;
+    if (err == LQ_OK && c->format_name != NULL) {
+        err = format_set_find(formats, c->format_name, &named, e);
+    }
     if (err == LQ_OK && c->reference != NULL) {
         err = time_arg_parse(lq_str_of(c->reference), clock_now_us(), c->tz, &lo.reference_us, e);
     }
@@ -147,6 +151,10 @@ enum lq_err cli_load_temporary(struct cli *c, size_t first, struct store **store
             lq_error_print(stderr, "lq", &report.files[i].error);
             *status = EXIT_FAILED;
         }
+    }
+    if (err == LQ_OK && report.lines == 0 && report.failed > 0) {
+        err = lq_error_set(e, LQ_EIO, "no file could be read: there is nothing to answer from");
+        lq_error_hint(e, "what follows a query are files, or - for standard input; a query of several words needs quotes");
     }
     load_report_fini(&report);
     format_set_free(&formats);

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
+#include <strings.h>
 
 #include "query/lang/lang_int.h"
 
@@ -64,7 +65,7 @@ lq_str lang__peek(struct lang_parser *p)
 bool lang__keyword(struct lang_parser *p, const char *k)
 {
     lq_str w = lang__peek(p);
-    if (lq_str_is(w, k)) {
+    if (w.n == strlen(k) && strncasecmp(w.p, k, w.n) == 0) { /* AND, BY: as SQL people type */
         p->p += w.n;
         return true;
     }
@@ -108,6 +109,7 @@ static bool begins_with_filter(struct lang_parser *p)
     bool compares = lang__comparison(p, &op) || lang__keyword(p, "in") || (lang__keyword(p, "not") && lang__keyword(p, "in"));
     static const char *const almost[] = {"like", "contains", "matches", "is", "equals", "eq"}; /* said in the filter's terms */
     lq_str next = lang__peek(p);
+    compares = compares || (w.n > 0 && p->p < p->end && *p->p == ':');
     for (size_t i = 0; w.n > 0 && i < sizeof almost / sizeof almost[0]; i++) {
         compares = compares || lq_str_is(next, almost[i]);
     }

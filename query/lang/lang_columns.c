@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "query/lang/lang_int.h"
 #include "schema/timefmt.h"
@@ -30,6 +31,9 @@ static const struct {
 } aliases[] = {
     {"mean", "avg"}, {"average", "avg"}, {"median", "p50"}, {"total", "sum"}, {"uniq", "distinct"}, {"unique", "distinct"}, {"count_distinct", "distinct"},
     {"percentile", "p95"}, {"pct", "p95"}, {"quantile", "p95"}, {"hits", "count"}, {"requests", "count"}, {"error_rate", "errors / count"}, {"stats", "count"},
+    {"topk", "count by FIELD | top 5"}, {"bottomk", "count by FIELD | bottom 5"}, {"histogram", "dist"}, {"group", "count by FIELD"},
+    {"filter", "the filter first: status >= 500 | count"}, {"select", "count (this is no SQL): status = 500 | count by route"},
+    {"show", "count, or a filter | lines"}, {"tail", "a filter | lines"},
 };
 
 /* p99, p99.9 */
@@ -66,7 +70,7 @@ static void unknown_function(struct lang_parser *p, lq_str w)
     snprintf(msg, sizeof msg, "unknown function %.*s", (int)(w.n < 60 ? w.n : 60), w.p);
     lang__fail(p, w.p, w.n, msg);
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {
-        if (lq_str_is(w, aliases[i].word)) {
+        if (w.n == strlen(aliases[i].word) && strncasecmp(w.p, aliases[i].word, w.n) == 0) {
             lq_error_hint(p->e, "write %s", aliases[i].say);
             return;
         }
@@ -159,7 +163,8 @@ static struct column_expr *parse_function(struct lang_parser *p, lq_str w)
         lang__symbol(p, '*'); /* count(*) */
         if (!lang__symbol(p, ')')) {
             lang__fail(p, p->p, 1, "this function takes no field");
-            lq_error_hint(p->e, f->func == AGG_COUNT ? "distinct(FIELD) counts different values; a filter before | counts some records" : "write it without ( )");
+            lq_error_hint(p->e, f->func == AGG_COUNT ? "distinct(FIELD) counts different values; a filter before | counts some records"
+                                : f->func == AGG_RATE ? "rate is that of all records; of failures: errors every 5m" : "write it without ( )");
         }
     }
     x->op = COLUMN_AGG;

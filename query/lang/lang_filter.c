@@ -22,6 +22,7 @@ static lq_str value(struct lang_parser *p)
         }
         if (p->p == p->end) {
             lang__fail(p, start, 1, "a quote is not closed");
+            lq_error_hint(p->e, "%c ends it; the shell takes away the quotes around the whole query", quote);
             return (lq_str){"", 0};
         }
         p->p++;
@@ -66,6 +67,7 @@ static void parse_list(struct lang_parser *p, struct filter *f)
     f->values = lq_arena_alloc(&p->q->mem, QUERY_VALUES_MAX * sizeof *f->values);
     if (!lang__symbol(p, '(')) {
         lang__fail(p, p->p, 1, "( is missing after in");
+        lq_error_hint(p->e, "like: %.*s in (500, 502)", (int)(f->field.n < 60 ? f->field.n : 60), f->field.p);
         return;
     }
     lang__blanks(p);
@@ -117,6 +119,8 @@ static struct filter *parse_test(struct lang_parser *p)
         lang__fail(p, p->p, w.n > 0 ? w.n : 1, "a comparison is missing here: = != > >= < <= ~ !~ or in (…)");
         if (lq_str_is(w, "like") || lq_str_is(w, "contains") || lq_str_is(w, "matches")) {
             lq_error_hint(p->e, "~ tests a regex, like: route ~ \"^/api\"");
+        } else if (w.n == 0 && p->p < p->end && *p->p == ':') {
+            lq_error_hint(p->e, "write = for :");
         } else if (lq_str_is(w, "is") || lq_str_is(w, "equals") || lq_str_is(w, "eq")) {
             lq_error_hint(p->e, "write =");
         }
