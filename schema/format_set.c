@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "schema/format_int.h"
 
@@ -94,13 +95,34 @@ static enum lq_err load_dir(struct format_set *s, const char *dir, struct lq_err
     return err;
 }
 
-enum lq_err format_set_load(const char *const *dirs, size_t n_dirs, struct format_set **out, struct lq_error *e)
+/* The shipped formats: $LQ_FORMATS, else PREFIX/share of the program's PREFIX/bin (a package may be installed under any root), else the source tree. */
+static const char *shipped_dir(char buf[4096 + 32])
 {
     struct stat sb;
-    struct format_set *s = format_set_new();
     const char *env = getenv("LQ_FORMATS");
-    const char *shipped = env != NULL && env[0] != '\0' ? env : stat(LQ_FORMATS_SOURCE_DIR, &sb) == 0 ? LQ_FORMATS_SOURCE_DIR : LQ_FORMATS_DIR;
-    enum lq_err err = load_dir(s, shipped, e);
+    if (env != NULL && env[0] != '\0') {
+        return env;
+    }
+    ssize_t n = readlink("/proc/self/exe", buf, 4096);
+    for (int up = 0; up < 2 && n > 0; up++) {
+        for (n--; n > 0 && buf[n] != '/';) {
+            n--;
+        }
+    }
+    if (n >= 0) {
+        snprintf(buf + n, 32, "/share/lq/formats");
+        if (stat(buf, &sb) == 0) {
+            return buf;
+        }
+    }
+    return stat(LQ_FORMATS_SOURCE_DIR, &sb) == 0 ? LQ_FORMATS_SOURCE_DIR : LQ_FORMATS_DIR;
+}
+
+enum lq_err format_set_load(const char *const *dirs, size_t n_dirs, struct format_set **out, struct lq_error *e)
+{
+    char buf[4096 + 32];
+    struct format_set *s = format_set_new();
+    enum lq_err err = load_dir(s, shipped_dir(buf), e);
     for (size_t i = 0; i < n_dirs && err == LQ_OK; i++) {
         err = load_dir(s, dirs[i], e);
     }

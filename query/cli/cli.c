@@ -113,7 +113,9 @@ static enum lq_err unknown_flag(const struct command *cmd, const char *arg, size
     }
     const char *near = lq_nearest(arg, n, names, k);
     lq_error_set(e, LQ_EINVAL, "lq %s has no flag %.*s", cmd->name, (int)n, arg);
-    if (near != NULL) {
+    if (n == 8 && memcmp(arg, "--format", 8) == 0 && (cmd->flags & FLAG_FORMAT_NAME) != 0) {
+        lq_error_hint(e, "the format of logs is --format-name");
+    } else if (near != NULL) {
         lq_error_hint(e, "did you mean %s?", near);
     } else {
         lq_error_hint(e, "lq %s --help shows its flags", cmd->name);

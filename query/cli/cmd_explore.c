@@ -261,7 +261,7 @@ int cmd_values(struct cli *c)
 {
     if (c->n_args < 1 || c->n_args > 2) {
         struct lq_error e;
-        lq_error_set(&e, LQ_EINVAL, "lq values needs one field, and may have a regex");
+        lq_error_set(&e, LQ_EINVAL, "a field is missing: lq values FIELD [REGEX]");
         lq_error_hint(&e, "lq fields lists them");
         return cli_fail(&e);
     }

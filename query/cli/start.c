@@ -11,16 +11,17 @@
 
 int cli_start(const char *name, char **argv)
 {
-    char path[4096 + 32];
+    char self[4096], path[4096 + 64];
     struct lq_error e;
-    ssize_t n = readlink("/proc/self/exe", path, 4096);
-    while (n > 0 && path[n - 1] != '/') { /* beside this program, or where it is installed */
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    while (n > 0 && self[n - 1] != '/') {
         n--;
     }
-    snprintf(path + (n > 0 ? n : 0), sizeof path - (size_t)(n > 0 ? n : 0), "%s", name);
+    self[n > 0 ? n : 0] = '\0';
     fflush(stdout);
+    snprintf(path, sizeof path, "%s%s", self, name); /* beside this program, or where a package puts it, under any root */
     execv(path, argv);
-    snprintf(path, sizeof path, "%s/%s", LQ_LIBEXEC_DIR, name);
+    snprintf(path, sizeof path, "%s../libexec/%s", self, name);
     execv(path, argv);
     lq_error_errno(&e, errno, "start", path);
     return cli_fail(&e);
