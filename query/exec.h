@@ -38,11 +38,9 @@ struct exec_options {
     struct format_set *formats;      /* for | lines: example lines are parsed again to test fields that they were not filed under; may be NULL */
 };
 
-enum change_type { CHANGE_STEP, CHANGE_TREND, CHANGE_SPIKE, CHANGE_DIP };
-const char *change_type_name(enum change_type t); /* step_change, trend_change, spike, dip */
 struct series_change {
     uint32_t column, step, low, high; /* first step after the change, and its 95 % interval */
-    enum change_type type;
+    const char *type; /* step_change, trend_change, spike, dip */
     double before, after, p;
 };
 

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "query/exec_int.h"
+#include "schema/format.h"
 
 static bool number_of(lq_str s, double *v)
 {

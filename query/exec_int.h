@@ -7,7 +7,7 @@
 #define LQ_EXEC_INT_H
 
 #include "query/exec.h"
-#include "schema/format.h"
+struct lq_regex; /* schema/format.h */
 
 #define US     1000000LL
 #define NO_DIM UINT32_MAX

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "query/exec_int.h"
+#include "schema/format.h"
 
 enum { LINES_READ_MAX = 200000 };
 

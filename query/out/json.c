@@ -72,7 +72,7 @@ static void put_changes(const struct result *r, const struct result_series *s, s
         put_time(b, r->step_start_us[c->low]);
         lq_buf_str(b, ",\"high\":");
         put_time(b, r->step_start_us[c->high]);
-        lq_buf_printf(b, ",\"type\":\"%s\",\"before\":", change_type_name(c->type));
+        lq_buf_printf(b, ",\"type\":\"%s\",\"before\":", c->type);
         out__json_number(b, c->before);
         lq_buf_str(b, ",\"after\":");
         out__json_number(b, c->after);

@@ -129,7 +129,7 @@ static void ndjson_changes(const struct result *r, FILE *f)
             lq_buf_add(&x.b, x.fixed.p, x.fixed.n);
             lq_buf_str(&x.b, ",\"column\":");
             out__json_string(&x.b, r->column_names[c->column]);
-            lq_buf_printf(&x.b, ",\"type\":\"%s\",\"before\":", change_type_name(c->type));
+            lq_buf_printf(&x.b, ",\"type\":\"%s\",\"before\":", c->type);
             out__json_number(&x.b, c->before);
             lq_buf_str(&x.b, ",\"after\":");
             out__json_number(&x.b, c->after);
@@ -266,7 +266,7 @@ static void csv_changes(const struct result *r, FILE *f)
             lq_buf_add(&x.b, x.fixed.p, x.fixed.n);
             lq_buf_byte(&x.b, ',');
             csv_text(&x.b, r->column_names[c->column]);
-            lq_buf_printf(&x.b, ",%s,", change_type_name(c->type));
+            lq_buf_printf(&x.b, ",%s,", c->type);
             out__number(&x.b, c->before);
             lq_buf_byte(&x.b, ',');
             out__number(&x.b, c->after);

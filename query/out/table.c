@@ -156,7 +156,7 @@ static void put_changes(struct table *t)
                 lq_buf_printf(&t->b, "%-19s  %-13s %-40s %s\n", "time", "type", "series", "what (95 % interval; chance of it in a steady series)");
             }
             any = true;
-            lq_buf_printf(&t->b, "%s  %-13s ", time, change_type_name(c->type));
+            lq_buf_printf(&t->b, "%s  %-13s ", time, c->type);
             out__fit(&t->b, (lq_str){name.p, name.n}, 40, false);
             lq_buf_printf(&t->b, " %.*s %s -> %s (%.16s to %.16s", (int)r->column_names[c->column].n, r->column_names[c->column].p, before, after, low, high);
             if (c->p >= 0) { /* not a number where the segments are too short for a test of their own */
