@@ -3,7 +3,7 @@
  *
  * The places come from changepoints() (one generic setting); level, interval and p of each from the best split of the two segments around it. A short
  * segment after which the level returns is a spike or a dip, not two steps. (detect() of change/detect.h was tried in its place: on two hours of failures
- * in six days by 10 minutes it said nothing, its dispersion being taken from the failures themselves.)
+ * in six days by 10 minutes it said nothing; why was not looked into.)
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,6 +14,7 @@
 #include "query/change/changepoints.h"
 #include "query/exec_int.h"
 
+#define CHANGE_P_MAX 0.05 /* of the split itself, among its neighbours */
 enum { CHANGE_STEPS_MIN = 8, SPIKE_STEPS_MAX = 3 };
 
 static double mean(const double *y, size_t from, size_t to)
@@ -40,7 +41,8 @@ static struct series_change describe(const double *y, const double *v, const dou
             c.low = (uint32_t)(from + best.low);
             c.high = (uint32_t)(from + best.high);
         }
-        if (best.shape == SHAPE_KINK) {
+        double first = mean(y, at, at + 2 < to ? at + 2 : to);
+        if (best.shape == SHAPE_KINK && fabs(first - c.before) < fabs(first - c.after)) { /* it begins where the level was, and goes on from there */
             c.type = "trend_change";
             c.before = best.before;
             c.after = best.after;
@@ -68,6 +70,9 @@ static void column_changes(struct result *r, struct result_series *s, uint32_t c
         size_t from = i > 0 ? at[i - 1] : first, to = i + 1 < found ? at[i + 1] : last;
         struct series_change c = describe(y, v, w, from, at[i], to);
         c.column = column;
+        if (c.p > CHANGE_P_MAX) {
+            continue;
+        }
         if (i + 1 < found && to - at[i] <= SPIKE_STEPS_MAX) {
             double later = mean(y, to, i + 2 < found ? at[i + 2] : last);
             if (fabs(later - c.before) < fabs(c.after - c.before) / 2) {
