@@ -8,6 +8,7 @@
 #define LQ_NULL_SERIES_H
 
 #include "query/change/change_best.h"
+#include "query/change/season.h"
 #include "tests/support/random.h"
 
 enum { NULL_POINTS_MAX = 10080 };
@@ -19,13 +20,15 @@ struct null_kind {
     double rho;    /* of the noise, on the scale of values or of log rates */
     double mean;   /* events or trials per point */
     double share;  /* of successes */
-    double extra;  /* over-dispersion: standard deviation of the log rate */
-    double season; /* amplitude of a daily season of exposure */
+    double extra;  /* standard deviation of the logarithm: of the rate, or of a log-normal value */
+    double season; /* amplitude of a daily season: of the exposure, or of the value */
 };
 static const struct null_kind null_table[] = {
     {"white", NULL_VALUE, 0, 0, 0, 0, 0},
     {"AR(1) 0.3", NULL_VALUE, 0.3, 0, 0, 0, 0},
     {"AR(1) 0.6", NULL_VALUE, 0.6, 0, 0, 0, 0},
+    {"log-normal, rho 0.3", NULL_VALUE, 0.3, 0, 0, 0.7, 0},
+    {"AR(1) 0.3, season taken out", NULL_VALUE, 0.3, 0, 0, 0, 3},
     {"counts, mean 0.2", NULL_COUNT, 0, 0.2, 0, 0, 0},
     {"counts, mean 20", NULL_COUNT, 0, 20, 0, 0, 0},
     {"counts, over-dispersed", NULL_COUNT, 0, 20, 0, 0.4, 0},
@@ -51,7 +54,7 @@ static inline void null_fill(const struct null_kind *k, size_t n, struct random 
         double day = 1 + k->season * sin(((double)i + phase) * 6.283185307179586 / 24);
         double rate = exp(k->extra * z - k->extra * k->extra / 2);
         if (k->model == NULL_VALUE) {
-            y[i] = z;
+            y[i] = (k->extra > 0 ? exp(k->extra * z) : z) + day;
             w[i] = 1;
         } else if (k->model == NULL_COUNT) {
             w[i] = day;
@@ -71,6 +74,11 @@ static inline double null_p(size_t kind, size_t n, struct random *r)
     const struct null_kind *k = &null_table[kind];
     struct change c;
     null_fill(k, n, r, y, w);
+    struct season s;
+    if (k->model == NULL_VALUE && k->season > 0 && season_of(y, w, n, 24, &s)) {
+        season_remove(&s, y, n);
+        season_fini(&s);
+    }
     bool ok = k->model == NULL_VALUE   ? change_best(y, w, n, &c)
               : k->model == NULL_COUNT ? change_best_count(y, w, n, &c)
                                        : change_best_share(y, w, n, &c);

@@ -31,7 +31,8 @@ static const struct changepoints_setting sharp = {0, 2, 3, 400, false};
 /* How far single points stand from the middle when nothing happens: beyond the outermost fiftieth a generalised Pareto
  * by moments (Hosking, Wallis 1987), its shape never lighter than TAIL_SHAPE: a tail of twenty points says little about
  * itself, and latencies and bursts have heavy ones. */
-#define TAIL_SHAPE 0.1
+#define TAIL_SHAPE        0.2
+#define TAIL_SHAPE_COUNTS 0.05 /* of counts and shares without over-dispersion: Poisson, binomial */
 struct tail {
     double middle, bound, scale, shape, share;
 };
@@ -254,7 +255,7 @@ static void fit_tail(struct work *k, const double *w)
         }
     }
     qsort(d, kept, sizeof *d, by_value);
-    size_t beyond = kept / 50 > 5 ? kept / 50 : 5;
+    size_t beyond = kept / 50 > 10 ? kept / 50 : 10;
     if (kept > 4 * beyond) {
         k->tail.bound = d[kept - beyond - 1];
         k->tail.share = (double)beyond / (double)kept;
@@ -267,7 +268,8 @@ static void fit_tail(struct work *k, const double *w)
             var += e * e / (double)(beyond - 1);
         }
         double ratio = var > 0 ? mean * mean / var : 1, shape = (1 - ratio) / 2;
-        k->tail.shape = TAIL_SHAPE + (shape > 0 ? shape : 0);
+        k->tail.shape =
+            (k->in->kind != DETECT_VALUE && k->scale < 1.3 ? TAIL_SHAPE_COUNTS : TAIL_SHAPE) + (shape > 0 ? shape : 0);
         k->tail.scale = mean * (1 - (shape > 0 ? shape : 0));
     }
     free(d);
@@ -381,31 +383,70 @@ static void take_pulses(struct work *k, double p_max, struct list *l)
     }
 }
 
-/* Isolated values: each on its own, whatever the level around it. */
-static void take_outliers(struct work *k, double p_max, struct list *l)
+struct lone { /* isolated values in a row */
+    size_t at, end, peak;
+    double distance;
+};
+
+static int furthest_first(const void *a, const void *b)
 {
-    size_t n = k->in->n;
-    double *w = lq_alloc((n + 1) * sizeof *w);
-    memcpy(w, k->w, n * sizeof *w);
-    size_t flagged = noise_outliers(k->y, w, n);
-    fit_tail(k, w);
-    for (size_t i = 0; i < n && flagged > 0; i++) {
-        size_t peak = i, end = i;
-        for (; end < n && k->w[end] > 0 && w[end] == 0; end++) {
-            peak = distance(k, end) > distance(k, peak) ? end : peak;
+    const struct lone *x = a, *y = b;
+    return x->distance != y->distance ? (x->distance > y->distance ? -1 : 1) : x->at < y->at ? -1 : x->at > y->at;
+}
+
+static struct lone *lone_values(const struct work *k, const double *kept, size_t *n_lone)
+{
+    size_t n = k->in->n, cap = 0;
+    struct lone *lone = NULL;
+    *n_lone = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct lone x = {i, i, i, 0};
+        for (; x.end < n && k->w[x.end] > 0 && kept[x.end] == 0; x.end++) {
+            x.peak = distance(k, x.end) > distance(k, x.peak) ? x.end : x.peak;
         }
-        if (end > i) {
-            double p = floored((double)n * tail_p(&k->tail, distance(k, peak)));
-            if (p <= p_max) {
-                enum detect_type type = k->y[peak] > k->tail.middle ? DETECT_SPIKE : DETECT_DIP;
-                report(l, (struct detection){type, (uint32_t)i, (uint32_t)i, (uint32_t)i, (uint32_t)end, k->tail.middle,
-                                             k->y[peak], p});
-            }
-            i = end - 1;
+        if (x.end > i) {
+            x.distance = distance(k, x.peak);
+            lq_grow(&lone, &cap, *n_lone + 1, sizeof *lone);
+            lone[(*n_lone)++] = x;
+            i = x.end - 1;
         }
     }
-    memcpy(k->w, w, n * sizeof *w);
-    free(w);
+    if (*n_lone > 1) {
+        qsort(lone, *n_lone, sizeof *lone, furthest_first);
+    }
+    return lone;
+}
+
+/* Isolated values: none of them is part of a level. The few furthest are tested against the tail of all the others: a
+ * series that has many has a heavy tail, and then none of them is news. */
+static void take_outliers(struct work *k, double p_max, struct list *l)
+{
+    enum { FEW = 2 };
+    size_t n = k->in->n, n_lone = 0;
+    double *kept = lq_alloc((n + 1) * sizeof *kept), *others = lq_alloc((n + 1) * sizeof *others);
+    memcpy(kept, k->w, n * sizeof *kept);
+    memcpy(others, k->w, n * sizeof *others);
+    if (noise_outliers(k->y, kept, n) > 0) {
+        fit_tail(k, kept); /* for the middle */
+        struct lone *lone = lone_values(k, kept, &n_lone);
+        size_t tested = n_lone <= FEW ? n_lone : 1;
+        for (size_t i = 0; i < tested; i++) {
+            memset(others + lone[i].at, 0, (lone[i].end - lone[i].at) * sizeof *others);
+        }
+        fit_tail(k, others);
+        for (size_t i = 0; i < tested; i++) {
+            double p = floored((double)n * tail_p(&k->tail, lone[i].distance)), peak = k->y[lone[i].peak];
+            uint32_t at = (uint32_t)lone[i].at;
+            if (p <= p_max) {
+                report(l, (struct detection){peak > k->tail.middle ? DETECT_SPIKE : DETECT_DIP, at, at, at,
+                                             (uint32_t)lone[i].end, k->tail.middle, peak, p});
+            }
+        }
+        free(lone);
+    }
+    memcpy(k->w, kept, n * sizeof *kept);
+    free(kept);
+    free(others);
 }
 
 static int by_time(const void *a, const void *b)

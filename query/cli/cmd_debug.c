@@ -46,6 +46,9 @@ static int print_changepoints(const char *path)
         got = f != NULL ? fread(text.p + text.n, 1, 1 << 16, f) : 0;
         text.n += got;
     } while (got > 0);
+    if (f != NULL && ferror(f)) {
+        err = lq_error_errno(&e, errno, "read", path);
+    }
     if (f != NULL && f != stdin) {
         fclose(f);
     }
