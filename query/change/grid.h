@@ -64,7 +64,7 @@ static inline int64_t grid_time_us(const struct grid *g, double step)
 static inline uint32_t grid_step(const struct grid *g, int64_t us)
 {
     int64_t d = us / 1000000 - g->from_s;
-    return d <= 0 ? 0 : d / g->step_s > g->steps ? g->steps : (uint32_t)(d / g->step_s);
+    return d <= 0 || g->steps == 0 ? 0 : d / g->step_s > g->steps ? g->steps : (uint32_t)(d / g->step_s);
 }
 
 #endif

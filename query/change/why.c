@@ -13,6 +13,7 @@ enum {
     NEAR_BEFORE_S = 6 * 3600,
     NEAR_AFTER_S = 6 * 3600,
     NEAR_RECOVERY_S = 1800,
+    HOURS_AROUND = 72,
     FINE_LINES_MAX = 2000000,
     FAR_STEPS = 1000
 };
@@ -158,6 +159,18 @@ static bool minutes_at(const struct why *y, int64_t from_s)
     return true;
 }
 
+static struct grid_options hour_options(struct why *y, struct grid_options o)
+{
+    const struct why_answer *a = y->a;
+    o.tier = TIER_1H;
+    o.step_s = tiers[TIER_1H].step_s;
+    o.from_s -= HOURS_AROUND * o.step_s;
+    o.from_s = o.from_s < a->from_us / US ? a->from_us / US : o.from_s;
+    o.to_s += HOURS_AROUND * o.step_s;
+    o.to_s = o.to_s > a->to_us / US + 1 ? a->to_us / US + 1 : o.to_s;
+    return o;
+}
+
 static enum lq_err read_grids(struct why *y, struct lq_error *e)
 {
     struct grid_options far = far_options(y), near = near_options(y);
@@ -166,7 +179,10 @@ static enum lq_err read_grids(struct why *y, struct lq_error *e)
     for (uint32_t i = 0; i < y->far.n_streams && err == LQ_OK; i++) {
         y->target_stream = y->far.streams[i].info->id == y->t.info->id ? i : y->target_stream;
     }
-    if (err == LQ_OK && minutes_at(y, near.from_s)) {
+    if (err == LQ_OK && !minutes_at(y, near.from_s)) { /* older than minutes are kept: hours */
+        near = hour_options(y, near);
+    }
+    if (err == LQ_OK) {
         err = grid_read(y->s, &near, &y->near, e);
     }
     return err;

@@ -64,6 +64,16 @@ struct kinds { /* of measurements that agree */
     bool measure, message;
 };
 
+/* Does it lead towards failure? Which routes people use does not, nor do messages that became frequent and complain of
+ * nothing. */
+static bool leads(const struct finding *f)
+{
+    if (f->shape == FINDING_GONE || f->shape == FINDING_RENAME) {
+        return false;
+    }
+    return !f->message || f->shape == FINDING_TREND || f->failing || f->cause != NULL;
+}
+
 /* What began with the event. */
 static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *s)
 {
@@ -88,8 +98,7 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
         if (f->shape == FINDING_NEW) {
             s->terms[WHY_NOVELTY] = 1 - (1 - s->terms[WHY_NOVELTY]) * (f->at_onset ? 0.7 : 0.4);
             k.message = k.message || (!f->at_onset && f->message);
-        } else if (!f->at_onset && !traffic && f->shape != FINDING_GONE &&
-                   f->shape != FINDING_RENAME) { /* which routes people use is no trend towards failure */
+        } else if (!f->at_onset && !traffic && leads(f)) {
             s->terms[WHY_TREND] = x > s->terms[WHY_TREND] ? x : s->terms[WHY_TREND];
             k.measure = k.measure || (f->metric == METRIC_MEASURE && x > 0.1);
             k.message = k.message || (f->message && x > 0.1);

@@ -201,7 +201,9 @@ static void sift(struct why *y)
         for (uint32_t k = 0; k < kept; k++) {
             again = again || (one_place(s, &a->suspects[k]) && !is_event(s));
         }
-        if (again) {
+        bool stale = i > 0 && !is_event(s) && level(s) == 0 && s->terms[WHY_TIME] < 0.3 &&
+                     s->terms[WHY_TREND] < 0.3; /* new long ago, and no more */
+        if (again || stale) {
             continue;
         }
         if (evidence && i > 0 && weak && is_event(s) && s->score < 0.6 * first.score && strcmp(s->kind, "spike") != 0) {

@@ -154,11 +154,10 @@ static bool second_value(struct why *y, const struct place *x, struct place *out
 
 void why__find_where(struct why *y)
 {
-    const struct grid_stream *st = &y->near.streams[y->target_stream];
-    const struct stream_schema *s = st->info->schema;
+    const struct stream_schema *s = why__info(y, y->target_stream)->schema;
     struct place found[DIM_MAX], second;
     size_t k = 0;
-    if (y->near.steps == 0 || st->windows == NULL || y->t.kind != TARGET_SHARE) {
+    if (y->near.steps == 0 || y->t.kind != TARGET_SHARE) {
         return;
     }
     for (uint32_t d = DIM_HOST; d < s->n_dims; d++) {
