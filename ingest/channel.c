@@ -296,19 +296,19 @@ static void deliver(struct channel *c, lq_str line)
     static const enum batch_count counts[PARSE_RESULTS] = {COUNT_PARSED, COUNT_NO_MATCH, COUNT_BAD_TIME, COUNT_TOO_COSTLY, COUNT_PARSED};
     struct pipeline *p = c->feed->p;
     struct binding *b = c->binding;
-    struct record r = {0};
+    struct record *r = &p->record;
     enum parse_result result;
     c->lines++;
     if (c->peer_n > 0 && labels_get(&c->labels, "host").n == 0) {
         parser_envelope(b->parser, (lq_str){c->peer, c->peer_n}, (lq_str){"", 0});
     }
     parser_reference(b->parser, c->reference_us != 0 ? c->reference_us : p->now_us);
-    if (channel__parse(c, line, &r, &result)) {
-        c->last_us = r.time_us;
-        window_observe(p->open->window, b->use[r.inner], &r);
+    if (channel__parse(c, line, r, &result)) {
+        c->last_us = r->time_us;
+        window_observe(p->open->window, b->use[r->inner], r);
     } else if (result != PARSE_HEADER) {
-        parser_unparsed(b->parser, line, c->last_us != INT64_MIN ? c->last_us : c->reference_us != 0 ? c->reference_us : p->now_us, &r);
-        window_observe(p->open->window, b->unparsed, &r);
+        parser_unparsed(b->parser, line, c->last_us != INT64_MIN ? c->last_us : c->reference_us != 0 ? c->reference_us : p->now_us, r);
+        window_observe(p->open->window, b->unparsed, r);
         channel__missed(c);
     }
     stat_add(c->feed->stats, reasons[result], 1);

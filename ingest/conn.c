@@ -6,6 +6,7 @@
 #include "ingest/conn.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -474,6 +475,13 @@ void conn_open(struct loop *l, const struct conn_options *o)
     ev_io_start(l->ev, &c->r);
 }
 
+/* Standard input is not set to non-blocking: it may be shared with others. */
+static bool readable(const struct conn *c)
+{
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    return (c->tls != NULL && tls_pending(c->tls)) || poll(&p, 1, 0) > 0;
+}
+
 void conn_close_all(struct loop *l, struct feed *f)
 {
     for (struct conn *c = l->conns, *next; c != NULL; c = next) {
@@ -482,7 +490,7 @@ void conn_close_all(struct loop *l, struct feed *f)
         if (c->feed != f) {
             continue;
         }
-        for (int i = 0; i < FAREWELL_READS && !c->handshaking && loop_room(l) && read_once(c, false, &ended); i++) {
+        for (int i = 0; i < FAREWELL_READS && !c->handshaking && readable(c) && loop_room(l) && read_once(c, false, &ended); i++) {
         }
         if (!ended) {
             take_rest(c);

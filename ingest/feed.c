@@ -149,7 +149,7 @@ static void observe_syslog(struct feed *f, lq_str raw, const struct syslog_messa
 void feed__syslog_message(struct feed *f, struct channel *app, lq_str raw, const struct syslog_message *m, lq_str peer)
 {
     struct pipeline *p = f->p;
-    struct record r = {0};
+    struct record *r = &p->record;
     enum parse_result result = PARSE_NO_MATCH;
     lq_str label = m->host.n == 0 ? labels_get(&f->labels, "host") : (lq_str){"", 0};
     lq_str host = m->host.n > 0 ? m->host : label.n > 0 ? label : peer;
@@ -158,9 +158,9 @@ void feed__syslog_message(struct feed *f, struct channel *app, lq_str raw, const
     if (app->state == CHANNEL_BOUND) {
         parser_envelope(app->binding->parser, host, m->app);
         parser_reference(app->binding->parser, p->now_us);
-        if (channel__parse(app, m->text, &r, &result)) {
-            r.line = raw;
-            window_observe(p->open->window, app->binding->use[r.inner], &r);
+        if (channel__parse(app, m->text, r, &result)) {
+            r->line = raw;
+            window_observe(p->open->window, app->binding->use[r->inner], r);
         } else {
             channel__missed(app);
         }
@@ -171,8 +171,8 @@ void feed__syslog_message(struct feed *f, struct channel *app, lq_str raw, const
     }
     if (result != PARSE_OK && m->form == SYSLOG_RAW) { /* not even a priority: no syslog */
         parser_envelope(app->binding->parser, host, (lq_str){"", 0});
-        parser_unparsed(app->binding->parser, raw, app->last_us != INT64_MIN ? app->last_us : p->now_us, &r);
-        window_observe(p->open->window, app->binding->unparsed, &r);
+        parser_unparsed(app->binding->parser, raw, app->last_us != INT64_MIN ? app->last_us : p->now_us, r);
+        window_observe(p->open->window, app->binding->unparsed, r);
         stat_add(f->stats, STAT_NO_MATCH, 1);
         p->open->counts[COUNT_NO_MATCH]++;
         return;

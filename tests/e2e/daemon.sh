@@ -35,7 +35,7 @@ wait_for() {
 start_lqd() {
   local before
   before=$(grep -c ' ready: ' "$dir/lqd.log" 2>/dev/null || true)
-  "$BUILD/lqd" "$@" 2>>"$dir/lqd.log" &
+  "$BUILD/lqd" "$@" <&0 2>>"$dir/lqd.log" &
   lqd_pid=$!
   pids+=("$lqd_pid")
   wait_for "lqd to start" eval '[ "$(grep -c " ready: " "$dir/lqd.log")" -gt "'"${before:-0}"'" ] || ! kill -0 $lqd_pid'

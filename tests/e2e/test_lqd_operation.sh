@@ -115,6 +115,18 @@ wait_for "all hundred, once descriptors are free again" stored_is 100 'service =
 stop_lqd
 verify
 
+# Standard input: --once takes it to its end; without --once SIGTERM ends an lqd whose standard input is open and silent.
+seq -f '2026-03-02 10:00:00,000 [main] INFO shop.Order - order %g done' 300 | "$BUILD/lqd" --once --data "$dir/once" 2>/dev/null || fail "--once"
+all_lines_are 300 "$dir/once" || fail "--once: $(all_lines "$dir/once") of 300"
+printf 'data: %s/stdin\nhttp: off\ninputs: [{type: stdin}]\n' "$dir" >"$dir/stdin.yaml"
+mkfifo "$dir/fifo"
+exec 8<>"$dir/fifo"
+start_lqd -c "$dir/stdin.yaml" <"$dir/fifo"
+echo '2026-03-02 10:00:00,000 [main] INFO shop.Order - one' >&8
+wait_for "a line on standard input" all_lines_are 1 "$dir/stdin"
+stop_lqd
+exec 8>&-
+
 # A full disk: no crash, no wrong count, said clearly; it goes on by itself when there is room again.
 mkdir "$dir/small"
 if mount -t tmpfs -o size=3m tmpfs "$dir/small" 2>/dev/null; then
