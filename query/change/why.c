@@ -13,6 +13,7 @@ enum {
     NEAR_BEFORE_S = 6 * 3600,
     NEAR_AFTER_S = 6 * 3600,
     NEAR_RECOVERY_S = 1800,
+    NEAR_LINES_MAX = 200000,
     HOURS_AROUND = 72,
     FINE_LINES_MAX = 2000000,
     FAR_STEPS = 1000
@@ -128,14 +129,27 @@ static struct grid_options far_options(struct why *y)
     return o;
 }
 
+/* How much of the hours around the onset is read: less where there are very many lines, which then say as much. */
+static double near_scale(const struct why *y)
+{
+    double per_s = 0, lines = (double)(NEAR_BEFORE_S + NEAR_AFTER_S);
+    for (uint32_t i = 0; i < snapshot_streams(y->s); i++) {
+        const struct stream_info *x = snapshot_stream(y->s, i);
+        per_s += x->lines > 0 ? (double)x->lines / ((double)(x->last_us - x->first_us) / 1e6 + 1) : 0;
+    }
+    lines *= per_s;
+    return lines <= NEAR_LINES_MAX ? 1 : NEAR_LINES_MAX / lines < 0.4 ? 0.4 : NEAR_LINES_MAX / lines;
+}
+
 static struct grid_options near_options(struct why *y)
 {
+    double scale = near_scale(y);
     const struct incident *x = why__incident(y);
     const struct why_answer *a = y->a;
     int64_t end = x->ongoing ? a->to_us / US + 1 : x->end_us / US + NEAR_RECOVERY_S,
-            limit = x->time_us / US + NEAR_AFTER_S;
+            limit = x->time_us / US + (int64_t)(scale * NEAR_AFTER_S);
     struct grid_options o = {.tier = TIER_1MIN, .step_s = 60, .windows = true};
-    o.from_s = x->low_us / US - NEAR_BEFORE_S;
+    o.from_s = x->low_us / US - (int64_t)(scale * NEAR_BEFORE_S);
     o.from_s = o.from_s < a->from_us / US ? a->from_us / US : o.from_s;
     o.to_s = end < limit ? end : limit;
     o.to_s = o.to_s > a->to_us / US + 1 ? a->to_us / US + 1 : o.to_s;

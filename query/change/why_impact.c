@@ -72,6 +72,33 @@ static void read_marginals(struct why *y, const struct window *w, struct hurt *h
     scan_close(&c);
 }
 
+/* Whole hours of a long incident from the 1 h tier, its ragged ends by minutes: the same sums for a sixtieth of the
+ * reading. */
+static void read_window(struct why *y, const struct window *w, struct hurt *h, uint32_t n)
+{
+    enum { HOUR = 3600, WORTH_IT = 6 };
+    int64_t first = (w->from_s + HOUR - 1) / HOUR * HOUR, last = w->to_s / HOUR * HOUR;
+    if (w->tier != TIER_1MIN || last - first < WORTH_IT * HOUR) {
+        read_marginals(y, w, h, n);
+        return;
+    }
+    struct window part = *w;
+    part.to_s = first;
+    if (part.from_s < first) {
+        read_marginals(y, &part, h, n);
+    }
+    part.tier = TIER_1H;
+    part.from_s = first;
+    part.to_s = last;
+    read_marginals(y, &part, h, n);
+    part.tier = TIER_1MIN;
+    part.from_s = last;
+    part.to_s = w->to_s;
+    if (part.from_s < part.to_s) {
+        read_marginals(y, &part, h, n);
+    }
+}
+
 void why__impact(struct why *y)
 {
     struct why_answer *a = y->a;
@@ -89,7 +116,7 @@ void why__impact(struct why *y)
     }
     uint32_t n = w.audience != NO_DIM ? snapshot_values(y->s, info->id, w.audience) : 1;
     struct hurt *h = lq_alloc((n + 1) * sizeof *h);
-    read_marginals(y, &w, h, n);
+    read_window(y, &w, h, n);
     a->requests = h[0].requests;
     a->errors = h[0].errors;
     a->identities =
