@@ -228,7 +228,7 @@ def heaviest(rows):
 
 def templates(rows):
     for _, template, n in rows:
-        shape = re.compile("^" + "[^ ]*".join(re.escape(x) for x in template.split("<*>")) + "$")
+        shape = re.compile("^" + "[^ ]*(?: (?:ms|s|B|kB|MB))?".join(re.escape(x) for x in template.split("<*>")) + "$")
         have = sum(shape.match(r.message) is not None for r in app)
         if have != int(n):
             return "%s: expected %d, got %s" % (template, have, n)
