@@ -75,7 +75,7 @@ static void bench_one(const struct format *f)
 {
     struct parser_config pc = {.format = f, .reference_us = clock_now_us()};
     struct parser *p = NULL;
-    uint64_t lines = 0, bytes = 0, parsed = 0;
+    uint64_t lines = 0, bytes = 0;
     if (format_sample(f, 0).n == 0 || parser_new(&pc, &p, NULL) != LQ_OK) {
         return;
     }
@@ -89,7 +89,7 @@ static void bench_one(const struct format *f)
                     parser_learn(p, line);
                     line = format_record_line(f, i);
                 }
-                parsed += parser_parse(p, line, &r) == PARSE_OK;
+                (void)parser_parse(p, line, &r);
                 lines++;
                 bytes += line.n;
             }
