@@ -94,8 +94,8 @@ bool rise_fit(const double *y, const double *w, uint32_t n, bool falling, struct
                sigma2 = least / fmax(used - 4, 1);
         sigma2 = sigma2 > 1 ? sigma2 : 1; /* the weights are inverse variances */
         enum rise_shape plain = best[RISE_KINK] < best[RISE_STEP] - 6 * sigma2 ? RISE_KINK : RISE_STEP;
-        enum rise_shape k = best[RISE_JUMP] < best[plain] - 4 * sigma2 ? RISE_JUMP : plain;
-        out->shape = k;
+        int k = (int)(best[RISE_JUMP] < best[plain] - 4 * sigma2 ? RISE_JUMP : plain);
+        out->shape = (enum rise_shape)k;
         out->at = out->low = out->high = at[k];
         out->gain = (yy - best[k]) / sigma2;
         for (int j = 0; j < 3; j++) { /* where two shapes fit about as well, the places of both are possible */
