@@ -87,6 +87,19 @@ static enum lq_err why_times(const struct ask *a, const struct http_request *r, 
     return err;
 }
 
+/* The HTML is a file to keep and send: it has its styles in it, which no page of this server may have. */
+static void why_print(const struct why_answer *a, const struct why_style *style, const char *format, struct http_response *o)
+{
+    if (strcmp(format, "markdown") == 0) {
+        why_print_markdown(a, style, o->out);
+    } else if (strcmp(format, "html") == 0) {
+        http_header(o, "Content-Disposition", "attachment; filename=\"what-changed.html\"");
+        why_print_html(a, style, o->out);
+    } else {
+        why_print_text(a, style, o->out);
+    }
+}
+
 static enum lq_err api_why(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
 {
     const struct ask *a = ctx;
@@ -98,9 +111,9 @@ static enum lq_err api_why(void *ctx, const struct http_request *r, struct http_
     struct snapshot *snap = NULL;
     bool json = format == NULL || strcmp(format, "json") == 0;
     enum lq_err err = zone(a, r, &own, &tz, e);
-    if (err == LQ_OK && !json && strcmp(format, "text") != 0) {
+    if (err == LQ_OK && !json && strcmp(format, "text") != 0 && strcmp(format, "markdown") != 0 && strcmp(format, "html") != 0) {
         err = lq_error_set(e, LQ_EINVAL, "why has no output format \"%s\"", format);
-        lq_error_hint(e, "formats: json, text");
+        lq_error_hint(e, "formats: json, text, markdown, html");
     }
     if (err == LQ_OK) {
         err = snapshot_open(a->store, &snap, e);
@@ -118,7 +131,7 @@ static enum lq_err api_why(void *ctx, const struct http_request *r, struct http_
             why_print_json(answer, o->out);
         } else {
             struct why_style style = {.tz = tz, .explain = http_has_param(r, "explain")};
-            why_print_text(answer, &style, o->out);
+            why_print(answer, &style, format, o);
         }
         why_fini(answer);
     }

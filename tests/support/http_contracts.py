@@ -81,6 +81,10 @@ def own_api(lq, store):
     want(s == 200 and d == out, "why: the same bytes as the command line", d, out)
     s, h, d = call("GET", "/api/v1/lq/why", headers={"Accept-Encoding": "gzip"})
     want(h.get("content-encoding") == "gzip" and gzip.decompress(d) == out, "gzip", h)
+    for fmt, word in (("text", b"What changed before"), ("markdown", b"## Root cause"), ("html", b"<svg")):
+        s, h, d = call("GET", "/api/v1/lq/why", params={"format": fmt})
+        want(s == 200 and word in d, f"why as {fmt}", h, d)
+    js("GET", "/api/v1/lq/why", status=400, params={"format": "pdf"})
     want(b"2.4.1" in out, "the story's release is in the answer")
 
 
