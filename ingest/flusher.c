@@ -193,10 +193,7 @@ static void maintain(struct flusher *f)
 {
     struct lq_error e = {0};
     bool more = false;
-    enum lq_err err = store_retain(f->store, MAINTAIN_STEP, &more, &e);
-    if (err == LQ_OK) {
-        err = store_compact(f->store, MAINTAIN_STEP, &more, &e);
-    }
+    enum lq_err err = store_maintain(f->store, MAINTAIN_STEP, MAINTAIN_DUE, &more, &e);
     if (err != LQ_OK && log_may(&f->limit)) {
         log_failure(LOG_WARN, &e);
     }
@@ -246,7 +243,7 @@ static void *run(void *arg)
         if (list != NULL) {
             fine = commit_all(f, &c, list);
         }
-        if (fine && !f->stop && clock_monotonic_us() >= next_maintain) {
+        if (fine && !f->stop && (list != NULL || clock_monotonic_us() >= next_maintain)) { /* mostly nothing is due, which costs nothing */
             maintain(f);
             next_maintain = clock_monotonic_us() + f->compact_us;
         }

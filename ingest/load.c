@@ -455,7 +455,10 @@ static enum lq_err load_one(struct loader *l, struct lq_error *fe)
     }
     if (err == LQ_OK) {
         l->reference_us = l->o->reference_us != 0 ? l->o->reference_us : source_mtime_us(r.src) != 0 ? source_mtime_us(r.src) : clock_now_us();
-        known = load__identify(l, &r, &labels, is_stdin);
+        store_err = load__identify(l, &r, &labels, is_stdin, &known);
+        if (store_err != LQ_OK) {
+            goto out;
+        }
         l->has_last = known && l->cp.last_time_us != INT64_MIN;
         l->last_us = l->cp.last_time_us;
         err = load__choose_format(l, &r, known, &f, fe);

@@ -6,24 +6,26 @@
 #include "ingest/load_int.h"
 #include "ingest/source_id.h"
 
-bool load__identify(struct loader *l, const struct reading *r, const struct labels *labels, bool is_stdin)
+enum lq_err load__identify(struct loader *l, const struct reading *r, const struct labels *labels, bool is_stdin, bool *out)
 {
     struct lq_buf key = {0};
     size_t n = r->head.n < FINGERPRINT_BYTES ? r->head.n : FINGERPRINT_BYTES;
     struct checkpoint old = {0};
-    bool known = false;
+    enum lq_err err;
+    *out = false;
     memset(&l->cp, 0, sizeof l->cp);
     if (is_stdin && l->o->stdin_id == NULL) {
-        return false;
+        return LQ_OK;
     }
     if (is_stdin) {
         labels_print(labels, &key);
         lq_buf_printf(&key, "|id|%s", l->o->stdin_id);
-        known = store_checkpoint_get(l->store, (lq_str){key.p, key.n}, &old, &l->pending_mem) == LQ_OK;
+        err = store_checkpoint_get(l->store, (lq_str){key.p, key.n}, &old, &l->pending_mem, l->e);
     } else {
         source_id_key(labels, r->head.p, n, &key);
-        known = source_id_find(l->store, labels, (lq_str){r->head.p, r->head.n}, NULL, NULL, &old, &l->pending_mem);
+        err = source_id_find(l->store, labels, (lq_str){r->head.p, r->head.n}, NULL, NULL, &old, &l->pending_mem, l->e);
     }
+    bool known = err == LQ_OK;
     for (size_t i = 0; i < l->n_pending && !known; i++) { /* the same content twice in one command */
         if (lq_str_eq(l->pending[i].key, (lq_str){key.p, key.n})) {
             old = l->pending[i];
@@ -37,7 +39,8 @@ bool load__identify(struct loader *l, const struct reading *r, const struct labe
     l->cp.key = lq_arena_str(&l->pending_mem, (lq_str){key.p, key.n});
     l->cp.name = lq_arena_str(&l->pending_mem, lq_str_of(l->file->path));
     lq_buf_fini(&key);
-    return known;
+    *out = known;
+    return err == LQ_ENOENT ? LQ_OK : err;
 }
 
 static bool is_binary(lq_str s)

@@ -81,8 +81,8 @@ struct reading {
 void load__expect_high_water(struct store *s, const struct load_options *o, const char *const *paths, size_t n);
 
 /* load_identity.c */
-/* Find or make the identity of the open file; l->cp is its checkpoint. True: there is one already. */
-bool load__identify(struct loader *l, const struct reading *r, const struct labels *labels, bool is_stdin);
+/* Find or make the identity of the open file; l->cp is its checkpoint. *known: there is one already. The result is a failure of the store. */
+LQ_MUST enum lq_err load__identify(struct loader *l, const struct reading *r, const struct labels *labels, bool is_stdin, bool *known);
 /* The named format, the one it was loaded with before, or the detected one; NULL: none fits. */
 enum lq_err load__choose_format(struct loader *l, const struct reading *r, bool known, const struct format **out, struct lq_error *e);
 

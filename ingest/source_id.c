@@ -51,18 +51,19 @@ static bool match_shorter(void *ctx, const struct checkpoint *c)
     return true;
 }
 
-bool source_id_find(struct store *s, const struct labels *labels, lq_str head, source_id_accept_fn *accept, void *ctx, struct checkpoint *out,
-                    struct lq_arena *mem)
+enum lq_err source_id_find(struct store *s, const struct labels *labels, lq_str head, source_id_accept_fn *accept, void *ctx,
+                           struct checkpoint *out, struct lq_arena *mem, struct lq_error *e)
 {
     struct shorter x = {.labels = labels, .head = head, .mem = mem, .out = out, .accept = accept, .ctx = ctx};
     struct checkpoint whole;
     source_id_key(labels, head.p, head.n, &x.key);
-    bool found = store_checkpoint_get(s, (lq_str){x.key.p, x.key.n}, &whole, mem) == LQ_OK && (accept == NULL || accept(ctx, &whole));
-    if (found) {
+    enum lq_err err = store_checkpoint_get(s, (lq_str){x.key.p, x.key.n}, &whole, mem, e);
+    if (err == LQ_OK && (accept == NULL || accept(ctx, &whole))) {
         *out = whole;
-    } else if (store_checkpoint_each(s, match_shorter, &x) == LQ_OK) {
-        found = x.best > 0;
+    } else if (err == LQ_OK || err == LQ_ENOENT) {
+        err = store_checkpoint_each(s, match_shorter, &x, e);
+        err = err == LQ_OK && x.best == 0 ? LQ_ENOENT : err;
     }
     lq_buf_fini(&x.key);
-    return found;
+    return err;
 }

@@ -17,9 +17,9 @@ void source_id_key(const struct labels *labels, const char *head, size_t n, stru
 typedef bool source_id_accept_fn(void *ctx, const struct checkpoint *c);
 /*
  * The checkpoint of content that begins with head: of all its first FINGERPRINT_BYTES, else of the time when it was shorter (the longest match). accept may be
- * NULL. False: there is none. Texts go to mem.
+ * NULL. LQ_ENOENT: there is none. Any other failure is the store's: taken for "none", the content would be counted twice. Texts go to mem.
  */
-bool source_id_find(struct store *s, const struct labels *labels, lq_str head, source_id_accept_fn *accept, void *ctx, struct checkpoint *out,
-                    struct lq_arena *mem);
+LQ_MUST enum lq_err source_id_find(struct store *s, const struct labels *labels, lq_str head, source_id_accept_fn *accept, void *ctx,
+                                   struct checkpoint *out, struct lq_arena *mem, struct lq_error *e);
 
 #endif

@@ -82,13 +82,19 @@ static void start_at(struct tail *t, uint64_t offset)
     remember_last(t);
 }
 
-static void identify(struct tail *t, bool known_only, bool from_end, bool *ok)
+/* *ok: it may be followed. The result is a failure of the store: then the file is tried again later, not taken for a new one. */
+static enum lq_err identify(struct tail *t, bool known_only, bool from_end, bool *ok, struct lq_error *e)
 {
     struct pipeline *p = feed_pipeline(t->feed);
     struct lq_arena mem = {0};
     struct checkpoint cp = {0};
     char format[NAME_BYTES_MAX] = "";
-    bool known = source_id_find(p->store, &t->labels, (lq_str){t->head, t->head_n}, accept, t, &cp, &mem);
+    enum lq_err err = source_id_find(p->store, &t->labels, (lq_str){t->head, t->head_n}, accept, t, &cp, &mem, e);
+    if (err != LQ_OK && err != LQ_ENOENT) {
+        lq_arena_fini(&mem);
+        return err;
+    }
+    bool known = err == LQ_OK;
     *ok = known || !known_only;
     if (known) {
         snprintf(format, sizeof format, "%.*s", (int)cp.format.n, cp.format.p);
@@ -107,6 +113,7 @@ static void identify(struct tail *t, bool known_only, bool from_end, bool *ok)
     start_at(t, known ? cp.offset : from_end && !t->compressed ? (uint64_t)t->st.st_size : 0);
     t->dirty = !known && t->offset > 0;
     lq_arena_fini(&mem);
+    return LQ_OK;
 }
 
 struct tail *tail_open(struct loop *l, struct feed *f, const char *path, bool known_only, bool from_end, char *why, size_t why_cap)
@@ -129,8 +136,8 @@ struct tail *tail_open(struct loop *l, struct feed *f, const char *path, bool kn
         t->head_n = (uint32_t)read_head(path, t->fd, &t->compressed, t->head, sizeof t->head);
         if (labels_resolve(&feed_config(f)->labels, path, &t->labels, &e) != LQ_OK) {
             snprintf(why, why_cap, "%s", e.msg);
-        } else if (t->head_n > 0) {
-            identify(t, known_only, from_end, &ok);
+        } else if (t->head_n > 0 && identify(t, known_only, from_end, &ok, &e) != LQ_OK) {
+            snprintf(why, why_cap, "%s", e.msg);
         }
     }
     if (!ok) {

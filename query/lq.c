@@ -29,6 +29,7 @@ const struct command commands[] = {
     {"format", "format list | show NAME | try FILE | detect FILE… | bench [NAME]", "The known log formats; what a line becomes, or where it stops matching; what a line costs.",
      FLAG_FORMAT_NAME | FLAG_FORMATS | FLAG_TZ, cmd_format},
     {"web", "web", "Serve the store over HTTP on this machine: the page, Grafana's data sources, the API.", READ_FLAGS | FLAG_LISTEN | FLAG_TOKENS, cmd_web},
+    {"backup", "backup DIR", "A whole, compacted copy of the store in a new directory, made while others read and write.", FLAG_DATA, cmd_backup},
     {"debug", "debug digest | verify | stats | dump | changepoints FILE", "Look inside the store; change points of any series.", READ_FLAGS, cmd_debug},
     {"completion", "completion bash | zsh | fish", "Completion for a shell: source <(lq completion bash)", 0, cmd_completion},
     {NULL, NULL, NULL, 0, NULL},

@@ -54,17 +54,17 @@ static bool decode(lq_str key, lq_str value, struct checkpoint *c)
     return true;
 }
 
-enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint *out, struct lq_arena *mem)
+enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint *out, struct lq_arena *mem, struct lq_error *e)
 {
     struct engine_txn *t = NULL;
     lq_str value;
-    enum lq_err err = engine_begin(s->engine, false, &t, NULL);
+    enum lq_err err = engine_begin(s->engine, false, &t, e);
     if (err != LQ_OK) {
         return err;
     }
-    err = engine_get_sealed(t, DB_CHECKPOINT, key, &value, NULL);
+    err = engine_get_sealed(t, DB_CHECKPOINT, key, &value, e);
     if (err == LQ_OK && !decode(key, value, out)) {
-        err = LQ_ECORRUPT;
+        err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: a checkpoint", s->dir);
     }
     if (err == LQ_OK) {
         out->key = lq_arena_str(mem, key);
@@ -75,20 +75,20 @@ enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint 
     return err;
 }
 
-enum lq_err store_checkpoint_each(struct store *s, checkpoint_each_fn *fn, void *ctx)
+enum lq_err store_checkpoint_each(struct store *s, checkpoint_each_fn *fn, void *ctx, struct lq_error *e)
 {
     struct engine_txn *t = NULL;
     struct engine_cursor *c = NULL;
     struct checkpoint cp;
     lq_str key, value;
-    enum lq_err err = engine_begin(s->engine, false, &t, NULL);
+    enum lq_err err = engine_begin(s->engine, false, &t, e);
     if (err == LQ_OK) {
-        err = engine_cursor_open(t, DB_CHECKPOINT, &c, NULL);
+        err = engine_cursor_open(t, DB_CHECKPOINT, &c, e);
     }
     if (err == LQ_OK) {
-        for (err = engine_seek(c, LQ_STR("\0"), &key, &value, NULL); err == LQ_OK; err = engine_next(c, &key, &value, NULL)) {
+        for (err = engine_seek(c, LQ_STR("\0"), &key, &value, e); err == LQ_OK; err = engine_next(c, &key, &value, e)) {
             if (!engine_unseal(&value) || !decode(key, value, &cp)) {
-                err = LQ_ECORRUPT;
+                err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: a checkpoint", s->dir);
                 break;
             }
             if (!fn(ctx, &cp)) {
@@ -99,6 +99,29 @@ enum lq_err store_checkpoint_each(struct store *s, checkpoint_each_fn *fn, void 
     engine_cursor_close(&c);
     engine_abort(&t);
     return err == LQ_ENOENT ? LQ_OK : err;
+}
+
+enum lq_err summary_put(struct engine_txn *t, const struct stream *st, uint32_t what, int64_t hour_s, const struct heavy *h, struct lq_error *e)
+{
+    struct key_buf k;
+    struct heavy old, both = {0};
+    struct lq_buf b = {0};
+    lq_str stored;
+    bool merged = false;
+    data_key(&k, TIER_1H, st->id, SECTION_HEAVY, hour_s, what);
+    enum lq_err err = engine_get(t, DB_DATA, key_str(&k), &stored, e);
+    if (err == LQ_OK && heavy_decode(stored.p, stored.n, &old) == LQ_OK) { /* a damaged one is replaced: verify has told, nothing else is lost */
+        heavy_merge(h, &old, &both);
+        heavy_fini(&old);
+        merged = true;
+    }
+    if (err == LQ_OK || err == LQ_ENOENT) {
+        heavy_encode(merged ? &both : h, &b);
+        err = engine_put(t, DB_DATA, key_str(&k), (lq_str){b.p, b.n}, e);
+    }
+    heavy_fini(&both);
+    lq_buf_fini(&b);
+    return err;
 }
 
 /* ---- markers ---- */

@@ -1,5 +1,5 @@
 /*
- * debug.c - digest, verify, stats, dump: the doors that people and tests use to look inside
+ * debug.c - digest, stats, dump (verify.c has the fourth): the doors that people and tests use to look inside
  *
  * The digest is a sum of 128-bit hashes, one for each logical fact (a cell by its values, never its ids; a value's first and last use; an
  * example line), so it cannot depend on order, chunking, threads, flushes or compaction. Heaviest identities are outside (heavy.h).
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "schema/timefmt.h"
+#include "store/delta.h"
 #include "store/reader_int.h"
 
 struct digest {
@@ -98,7 +99,10 @@ static enum lq_err digest_section(struct digest *d, struct snapshot *s, uint32_t
     int64_t period;
     struct stream *st = s->streams[stream];
     uint32_t known = section == SECTION_CELLS ? snapshot_n_series(s, stream) : section == SECTION_MARGINALS ? snapshot_marginals(s, stream) : 2;
-    enum lq_err err = scan_open(s, stream, tier, (enum section)section, INT64_MIN / 4, INT64_MAX / 4, FRAGMENT_ALL, &c, e);
+    enum lq_err err = snapshot_check(s, e);
+    if (err == LQ_OK) {
+        err = scan_open(s, stream, tier, (enum section)section, INT64_MIN / 4, INT64_MAX / 4, FRAGMENT_ALL, &c, e);
+    }
     if (err != LQ_OK) {
         return err;
     }
@@ -175,88 +179,23 @@ enum lq_err debug_digest(struct snapshot *s, char out_hex[33], bool *capped, str
     return err;
 }
 
-/* ---- verify ---- */
-
-/* Every value of every database: checksum and structure. */
-static enum lq_err verify_values(struct snapshot *s, enum engine_db db, uint64_t *checked, struct lq_error *e)
-{
-    struct engine_cursor *c = NULL;
-    lq_str key, value;
-    enum lq_err err = engine_cursor_open(s->txn, db, &c, e);
-    for (err = err == LQ_OK ? engine_seek(c, LQ_STR("\0"), &key, &value, e) : err; err == LQ_OK; err = engine_next(c, &key, &value, e)) {
-        struct fragment f;
-        struct heavy h;
-        bool ok = true;
-        if (db != DB_DATA) {
-            ok = engine_unseal(&value);
-        } else if (key.n != DATA_KEY_BYTES) {
-            ok = false;
-        } else if (key.p[3] == SECTION_HEAVY) {
-            ok = heavy_decode(value.p, value.n, &h) == LQ_OK;
-            if (ok) {
-                heavy_fini(&h);
-            }
-        } else {
-            ok = fragment_decode(value.p, value.n, FRAGMENT_ALL, &f) == LQ_OK;
-            if (ok) {
-                fragment_fini(&f);
-            }
-        }
-        if (!ok) {
-            err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: record %llu of database %d (tier %d, section %d) has a wrong checksum or structure",
-                               s->store->dir, (unsigned long long)*checked, (int)db, key.n > 3 ? key.p[0] : -1, key.n > 3 ? key.p[3] : -1);
-            break;
-        }
-        ++*checked;
-    }
-    engine_cursor_close(&c);
-    return err == LQ_ENOENT ? LQ_OK : err;
-}
-
-/* Counts must agree between tiers' totals and cells of the longest tier. */
-static enum lq_err count_section(struct snapshot *s, uint32_t stream, int tier, enum section section, uint64_t *n, struct lq_error *e)
-{
-    struct scan *c;
-    const struct fragment *f;
-    int64_t period;
-    *n = 0;
-    enum lq_err err = scan_open(s, stream, tier, section, INT64_MIN / 4, INT64_MAX / 4, FRAGMENT_COUNTS, &c, e);
-    while (err == LQ_OK && (err = scan_next(c, &f, &period, e)) == LQ_OK && f != NULL) {
-        for (uint32_t r = 0; r < f->rows; r++) {
-            *n += f->count[r];
-        }
-    }
-    scan_close(&c);
-    return err;
-}
-
-enum lq_err debug_verify(struct snapshot *s, struct lq_buf *report, struct lq_error *e)
-{
-    uint64_t checked = 0;
-    enum lq_err err = LQ_OK;
-    for (int db = 0; db < DBS && err == LQ_OK; db++) {
-        err = verify_values(s, (enum engine_db)db, &checked, e);
-    }
-    for (uint32_t i = 0; i < s->n_streams && err == LQ_OK; i++) {
-        for (int t = 0; t < TIERS && err == LQ_OK; t++) {
-            uint64_t cells, totals;
-            err = count_section(s, i, t, SECTION_CELLS, &cells, e);
-            if (err == LQ_OK) {
-                err = count_section(s, i, t, SECTION_TOTALS, &totals, e);
-            }
-            if (err == LQ_OK && cells != totals) {
-                err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: stream %s, tier %s: cells count %llu lines, totals %llu", s->store->dir,
-                                   s->streams[i]->schema.name, tiers[t].name, (unsigned long long)cells, (unsigned long long)totals);
-            }
-        }
-    }
-    if (err == LQ_OK) {
-        lq_buf_printf(report, "%llu records checked, no damage\n", (unsigned long long)checked);
-    }
-    return err;
-}
-
 /* ---- stats and dump ---- */
+
+struct waiting {
+    uint64_t n, bytes, cells;
+};
+
+static enum lq_err count_delta(void *ctx, const struct delta_at *x, struct lq_error *e)
+{
+    struct waiting *w = ctx;
+    (void)e;
+    w->n++;
+    w->bytes += x->bytes;
+    for (uint32_t i = 0; i < x->d.n_days; i++) {
+        w->cells += x->d.day[i].n;
+    }
+    return LQ_OK;
+}
 
 enum lq_err debug_stats(struct snapshot *s, struct lq_buf *out, struct lq_error *e)
 {
@@ -272,6 +211,15 @@ enum lq_err debug_stats(struct snapshot *s, struct lq_buf *out, struct lq_error 
         const struct stream *st = s->streams[i];
         lq_buf_printf(out, "stream %s: %llu lines, %llu errors, %u series\n", st->schema.name, (unsigned long long)st->lines,
                       (unsigned long long)st->errors, snapshot_n_series(s, i));
+        struct waiting w = {0};
+        err = delta_each(st, s->txn, count_delta, &w, e);
+        if (err != LQ_OK) {
+            return err;
+        }
+        if (w.n > 0) {
+            lq_buf_printf(out, "  waiting for the tiers: %llu deltas, %llu bytes, %llu of them cells\n", (unsigned long long)w.n,
+                          (unsigned long long)w.bytes, (unsigned long long)w.cells);
+        }
         for (uint32_t d = 0; d < st->schema.n_dims; d++) {
             lq_buf_printf(out, "  dimension %s: %u values\n", st->schema.dims[d], snapshot_values(s, i, d) - 2);
         }

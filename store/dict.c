@@ -28,7 +28,7 @@ static uint32_t add_value(struct dict *d, lq_str text, uint64_t hash)
     d->text[id] = lq_map_add(&d->ids, text, hash, id);
     d->text_len[id] = (uint32_t)text.n;
     d->stats[id] = (struct value_stats){INT64_MAX, INT64_MIN, 0, 0};
-    d->dirty[id / DICT_CHUNK] = 1;
+    d->dirty[id / DICT_CHUNK] |= DIRTY_VALUES;
     d->n++;
     return id;
 }
@@ -70,7 +70,7 @@ static bool recycle(struct dict *d, int64_t before_us)
     d->on_probation -= (s->flags & VALUE_SUCCEEDED) == 0;
     d->live--;
     s->flags |= VALUE_RETIRED;
-    d->dirty[oldest / DICT_CHUNK] = 1;
+    d->dirty[oldest / DICT_CHUNK] |= DIRTY_VALUES;
     return true;
 }
 
@@ -92,6 +92,7 @@ uint32_t dict_intern(struct dict *d, lq_str text, bool success, const struct dic
         id = add_value(d, text, hash);
     }
     d->stats[id].flags = probation ? 0 : VALUE_SUCCEEDED;
+    d->dirty[id / DICT_CHUNK] |= DIRTY_VALUES;
     d->live++;
     d->on_probation += probation;
     return id;
@@ -107,7 +108,20 @@ void dict_merge_stats(struct dict *d, uint32_t id, const struct value_stats *s)
         t->flags |= VALUE_SUCCEEDED;
         d->on_probation -= d->on_probation > 0;
     }
-    d->dirty[id / DICT_CHUNK] = 1;
+    d->dirty[id / DICT_CHUNK] |= DIRTY_STATS;
+}
+
+void dict_take_stats(struct dict *d, uint32_t id, const struct value_stats *s)
+{
+    struct value_stats *t = &d->stats[id];
+    t->first_us = s->first_us < t->first_us ? s->first_us : t->first_us;
+    t->last_us = s->last_us > t->last_us ? s->last_us : t->last_us;
+    t->count = s->count > t->count ? s->count : t->count;
+    if ((s->flags & ~t->flags & VALUE_SUCCEEDED) != 0 && id > VALUE_OVERFLOW) {
+        t->flags |= VALUE_SUCCEEDED;
+        d->on_probation -= d->on_probation > 0;
+    }
+    d->dirty[id / DICT_CHUNK] |= DIRTY_STATS;
 }
 
 void dict_encode_chunk(const struct dict *d, uint32_t chunk, struct lq_buf *out)

@@ -13,7 +13,7 @@
 
 #include "schema/base/buf.h"
 
-enum engine_db { DB_META, DB_DICT, DB_SERIES, DB_MARGINAL, DB_DATA, DB_EXAMPLE, DB_CHECKPOINT, DB_MARKER, DBS };
+enum engine_db { DB_META, DB_DICT, DB_SERIES, DB_MARGINAL, DB_DATA, DB_EXAMPLE, DB_CHECKPOINT, DB_MARKER, DB_DELTA, DBS };
 
 struct engine;
 struct engine_txn;
@@ -51,6 +51,11 @@ struct engine_usage {
     uint64_t pages[DBS];
 };
 LQ_MUST enum lq_err engine_usage(struct engine *g, struct engine_txn *t, struct engine_usage *out, struct lq_error *e);
+
+/* A compacted copy of the last commit into an open file. */
+LQ_MUST enum lq_err engine_copy(struct engine *g, int fd, struct lq_error *e);
+/* Give back the slots of readers that died. */
+void engine_reap_readers(struct engine *g);
 
 /* Fault injection for tests: the n-th call from now on (1 = the next) fails with `code`; 0 = off. Counts calls. */
 void engine_fault_at(uint64_t n, enum lq_err code);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "store/store_int.h"
+#include "store/delta.h"
 
 struct pending { /* one put */
     enum engine_db db;
@@ -87,23 +87,9 @@ static void take_heavy(void *ctx, uint32_t identity, bool error, int64_t hour_s,
 
 static void put_heavy(struct flush *f, struct heavy_part *h)
 {
-    struct key_buf k;
-    struct heavy old, both;
-    lq_str stored;
-    struct lq_buf *bytes = &f->parts[0].bytes;
-    data_key(&k, TIER_1H, f->st->id, SECTION_HEAVY, h->hour_s, h->identity << 1 | h->error);
-    enum lq_err err = f->err == LQ_OK ? engine_get(f->txn, DB_DATA, key_str(&k), &stored, f->e) : LQ_ENOENT;
-    if (err == LQ_OK && heavy_decode(stored.p, stored.n, &old) == LQ_OK) {
-        heavy_merge(&h->heavy, &old, &both);
-        heavy_fini(&h->heavy);
-        heavy_fini(&old);
-        h->heavy = both;
-    } else if (err != LQ_OK && err != LQ_ENOENT) {
-        f->err = err;
+    if (f->err == LQ_OK) {
+        f->err = summary_put(f->txn, f->st, h->identity << 1 | h->error, h->hour_s, &h->heavy, f->e);
     }
-    size_t at = bytes->n;
-    heavy_encode(&h->heavy, bytes);
-    add_put(&f->parts[0], DB_DATA, false, &k, at);
     heavy_fini(&h->heavy);
 }
 
@@ -130,10 +116,8 @@ static void put_pending(struct flush *f)
     }
 }
 
-static void fold_stream(struct flush *f, int64_t high_water_us)
+static struct observations observations_of(const struct window_stream *ws)
 {
-    struct window_stream *ws = f->ws;
-    struct stream *st = f->st;
     struct observations o = {.n = ws->n, .series = ws->series, .time_s = ws->time_s, .n_measures = ws->n_measures,
                              .measure_set = ws->measure_set, .n_identities = ws->n_identities};
     for (uint32_t i = 0; i < o.n_measures; i++) {
@@ -144,12 +128,17 @@ static void fold_stream(struct flush *f, int64_t high_water_us)
         o.identity_hashes[i] = ws->identities[i].hashes;
         o.identity_count[i] = ws->identities[i].n;
     }
-    struct fold_limits l = {.bucket_cells_max = f->s->o.bucket_cells_max};
+    return o;
+}
+
+static void fold_stream(struct flush *f, int64_t high_water_us)
+{
+    struct window_stream *ws = f->ws;
+    struct stream *st = f->st;
+    struct observations o = observations_of(ws);
+    struct fold_limits l = {.bucket_cells_max = f->s->o.bucket_cells_max, .hour_before_s = st->live_from_s};
     for (int t = 0; t < TIERS; t++) {
         l.tier_from_s[t] = tier_from(t, high_water_us);
-    }
-    for (uint32_t i = 0; i < ws->n; i++) {
-        f->before_reach += ws->time_s[i] < l.tier_from_s[TIER_1H];
     }
     for (uint32_t error = 0; error < 2; error++) { /* made only where needed: a cell cap that is reached */
         uint32_t ids[DIM_MAX] = {0};
@@ -174,25 +163,51 @@ static void fold_stream(struct flush *f, int64_t high_water_us)
     free(sinks);
 }
 
-/* ---- dictionaries and tables ---- */
+/* ---- a delta in place of folding ---- */
 
-static void put_dicts(struct flush *f, struct stream *st)
+/* Few observations for each cell, and so few that no cap on cells can be reached. */
+static bool is_small(const struct flush *f, const struct window_stream *ws)
 {
+    if (ws->n > DELTA_OBSERVATIONS_MAX || ws->n > f->s->o.bucket_cells_max) {
+        return false;
+    }
+    int64_t first = INT64_MAX, last = INT64_MIN;
+    for (uint32_t i = 0; i < ws->n; i++) {
+        first = ws->time_s[i] < first ? ws->time_s[i] : first;
+        last = ws->time_s[i] > last ? ws->time_s[i] : last;
+    }
+    return last - first < (DELTA_DAYS_MAX - 2) * (int64_t)DAY_S;
+}
+
+static void put_delta(struct flush *f, struct window *const *w, size_t n_windows)
+{
+    struct stream *st = f->st;
+    struct observations o = observations_of(f->ws);
+    lq_str *names[IDENTITY_MAX] = {0};
+    uint8_t *touched[DIM_MAX] = {0};
+    struct key_buf k;
+    size_t at = f->parts[0].bytes.n;
+    for (uint32_t i = 0; i < o.n_identities; i++) {
+        names[i] = f->ws->identities[i].names;
+    }
     for (uint32_t d = 0; d < st->schema.n_dims; d++) {
-        struct dict *x = &st->dims[d];
-        for (uint32_t c = 0; c * DICT_CHUNK < x->n; c++) {
-            if (x->dirty[c] != 0) {
-                struct key_buf k = {{0}, 0};
-                size_t at = f->parts[0].bytes.n;
-                key_u16(&k, st->id);
-                key_u8(&k, (uint8_t)d);
-                key_u32(&k, c);
-                dict_encode_chunk(x, c, &f->parts[0].bytes);
-                add_put(&f->parts[0], DB_DICT, true, &k, at);
+        touched[d] = lq_alloc(st->dims[d].n + 1);
+        for (size_t i = 0; i < n_windows; i++) {
+            const struct window_stream *ws = w[i]->streams[st->id];
+            for (uint32_t v = 0; ws != NULL && v < ws->dims[d].n; v++) {
+                touched[d][v] |= ws->dims[d].stats[v].count > 0;
             }
         }
     }
+    delta_encode(st, &o, names, (const uint8_t *const *)touched, &f->parts[0].bytes);
+    delta_key(&k, st->id, f->flush_no);
+    add_put(&f->parts[0], DB_DELTA, true, &k, at);
+    for (uint32_t d = 0; d < st->schema.n_dims; d++) {
+        free(touched[d]);
+    }
 }
+
+/* ---- dictionaries and tables ---- */
 
 static void put_table(struct flush *f, struct stream *st, enum engine_db db, uint32_t saved, uint32_t n,
                       void (*encode)(const struct stream *, uint32_t, struct lq_buf *))
@@ -211,7 +226,6 @@ static void put_stream(struct flush *f, struct stream *st)
 {
     struct key_buf k = {{0}, 0};
     size_t at;
-    put_dicts(f, st);
     put_table(f, st, DB_SERIES, st->series_saved, st->n_series, stream_encode_series);
     put_table(f, st, DB_MARGINAL, st->marginals_saved, st->n_marginals, stream_encode_marginals);
     at = f->parts[0].bytes.n;
@@ -291,6 +305,8 @@ struct stream_backup { /* what the flush changes in memory before it knows that 
     uint32_t n[DIM_MAX], on_probation[DIM_MAX];
     int64_t first_us, last_us, high_water_us;
     uint64_t lines, errors;
+    size_t delta_bytes; /* of the delta that the flush made; 0 = none */
+    int64_t delta_last_s;
 };
 
 static void backup(const struct stream *st, struct stream_backup *b)
@@ -318,7 +334,9 @@ static void settle(struct stream *st, struct stream_backup *b, bool ok)
             memcpy(x->stats, b->stats[d], b->n[d] * sizeof *x->stats);
             x->on_probation = b->on_probation[d];
         } else if (ok) {
-            memset(x->dirty, 0, x->n / DICT_CHUNK + 1 < x->cap_dirty ? x->n / DICT_CHUNK + 1 : x->cap_dirty);
+            for (size_t c = 0; c < x->cap_dirty; c++) {
+                x->dirty[c] &= b->delta_bytes > 0 ? DIRTY_STATS : 0;
+            }
             x->saved = x->n;
         }
         free(b->stats[d]);
@@ -327,6 +345,11 @@ static void settle(struct stream *st, struct stream_backup *b, bool ok)
         st->series_saved = st->n_series;
         st->marginals_saved = st->n_marginals;
         st->dirty = false;
+        st->n_deltas += b->delta_bytes > 0;
+        st->delta_bytes += b->delta_bytes;
+        if (b->delta_bytes > 0 && b->delta_last_s < st->delta_oldest_s) {
+            st->delta_oldest_s = b->delta_last_s;
+        }
     } else {
         st->first_us = b->first_us;
         st->last_us = b->last_us;
@@ -353,7 +376,7 @@ static void merge_window_stats(struct stream *st, const struct window_stream *ws
     st->errors += ws->errors;
 }
 
-static void flush_stream(struct flush *f, struct window *const *w, size_t n_windows)
+static void flush_stream(struct flush *f, struct window *const *w, size_t n_windows, struct stream_backup *b)
 {
     struct window_stream *first = NULL;
     struct stream *st = f->st;
@@ -380,11 +403,26 @@ static void flush_stream(struct flush *f, struct window *const *w, size_t n_wind
     st->lines += observed;
     if (observed > 0) {
         f->ws = first;
-        int64_t hw = st->high_water_us > f->s->expected_us ? st->high_water_us : f->s->expected_us;
-        fold_stream(f, hw);
+        int64_t hw = st->high_water_us > f->s->expected_us ? st->high_water_us : f->s->expected_us, reach = tier_from(TIER_1H, hw);
+        for (uint32_t i = 0; i < observed; i++) {
+            f->before_reach += first->time_s[i] < reach;
+        }
+        if (is_small(f, first)) {
+            put_delta(f, w, n_windows);
+            b->delta_bytes = f->parts[0].bytes.n;
+            b->delta_last_s = first->time_s[0];
+            for (uint32_t i = 1; i < observed; i++) {
+                b->delta_last_s = first->time_s[i] > b->delta_last_s ? first->time_s[i] : b->delta_last_s;
+            }
+        } else {
+            fold_stream(f, hw);
+        }
     }
     put_stream(f, st);
     put_pending(f);
+    if (f->err == LQ_OK) {
+        f->err = stream_put_dicts(st, f->txn, b->delta_bytes > 0 ? DIRTY_VALUES : DIRTY_VALUES | DIRTY_STATS, f->e);
+    }
     for (size_t i = 0; i < n_windows && f->err == LQ_OK; i++) {
         const struct window_stream *ws = w[i]->streams[st->id];
         for (size_t k = 0; ws != NULL && k < ws->n_examples && f->err == LQ_OK; k++) {
@@ -449,6 +487,7 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
     struct stream_backup *backups = lq_alloc(STREAM_MAX * sizeof *backups);
     bool taken[STREAM_MAX] = {false};
     parts_init(&f);
+    pthread_mutex_lock(&s->writing);
     pthread_mutex_lock(&s->lock);
     f.err = engine_begin(s->engine, true, &f.txn, e);
     for (uint32_t i = 0; i < s->n_streams && f.err == LQ_OK; i++) {
@@ -456,7 +495,7 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
         if (touched(f.st, w, n_windows)) {
             backup(f.st, &backups[i]);
             taken[i] = true;
-            flush_stream(&f, w, n_windows);
+            flush_stream(&f, w, n_windows, &backups[i]);
         }
     }
     if (f.err == LQ_OK) {
@@ -485,6 +524,7 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
         }
     }
     pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->writing);
     parts_fini(&f);
     free(backups);
     return f.err;

@@ -48,7 +48,7 @@ static void add_unit(struct job *j, int64_t hour, size_t from, size_t n)
 {
     lq_grow(&j->units, &j->units_cap, j->n_units + 1, sizeof *j->units);
     j->units[j->n_units++] =
-        (struct unit){.hour = hour, .from = from, .n = n, .in_day = hour >= j->l->tier_from_s[TIER_1H]};
+        (struct unit){.hour = hour, .from = from, .n = n, .in_day = hour >= j->l->tier_from_s[TIER_1H] && hour < j->l->hour_before_s};
 }
 
 static int64_t hour_of(int64_t time_s)

@@ -50,6 +50,7 @@ struct fold_sink {
  * under series `overflow_series[error]`; *overflowed counts the observations. */
 struct fold_limits {
     int64_t tier_from_s[TIERS];
+    int64_t hour_before_s; /* hours from here on do not enter the 1 h tier yet */
     uint32_t bucket_cells_max;
     uint32_t overflow_series[2];
 };

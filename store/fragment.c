@@ -427,7 +427,10 @@ void fragment_regroup(const struct fragment_at *in, size_t n, const struct regro
         has_bins = has_bins || (f->n_measures > 0 && f->m[0].bins_at != NULL);
         lq_grow(&rows, &rows_cap, n_rows + f->rows, sizeof *rows);
         for (uint32_t r = 0; r < f->rows; r++) {
-            int64_t t = in[i].start_s + (int64_t)f->slot[r] * how->step_s - how->out_start_s;
+            int64_t at = in[i].start_s + (int64_t)f->slot[r] * how->step_s, t = at - how->out_start_s;
+            if (how->bounded && (at < how->from_s || at >= how->to_s)) {
+                continue;
+            }
             uint64_t slot = (uint64_t)(t / how->out_step_s);
             uint32_t m = 1;
             ids[0] = f->id[r];

@@ -17,7 +17,7 @@
  * Bytes (all columns little-endian varints unless said; the whole is one LMDB value):
  *      OFFSET SIZE MEANING
  *      0      8    xxh3-64 of all that follows
- *      8      1    codec version (1)
+ *      8      1    codec version (2; 1 is read)
  *      9      …    header: rows, runs, flags, n_measures, n_identities, then per column: encoding (0 raw, 1 zstd), raw size,
  *                  stored size; then the columns in that order
  * A column that a query does not touch is skipped by its size and never decompressed. A row whose count of a measure is 1 stores
@@ -99,6 +99,8 @@ struct regroup {
     regroup_map *map; /* NULL: the same id */
     void *ctx;
     bool keep_bins, keep_sums, keep_distinct;
+    bool bounded; /* only rows with from_s <= start_s + slot * step_s < to_s */
+    int64_t from_s, to_s;
 };
 struct fragment_at {
     const struct fragment *f;

@@ -20,6 +20,9 @@ struct snapshot;
 /* LQ_ENOENT (no store there; hint: lq load), LQ_EVERSION, LQ_EACCES, LQ_ECORRUPT. A writer's own handle may be used too. */
 LQ_MUST enum lq_err snapshot_open(struct store *s, struct snapshot **out, struct lq_error *e);
 void snapshot_close(struct snapshot **s);
+/* The first damage or failure that a call without a result of its own met (a dictionary that could not be read looks empty). Ask it before an
+ * answer is given. */
+LQ_MUST enum lq_err snapshot_check(const struct snapshot *s, struct lq_error *e);
 
 struct value_info {
     lq_str text;

@@ -17,14 +17,16 @@
 
 #include "store/store_int.h"
 
-enum { DIM_VALUES_MAX = 10000, SERIES_LIMIT = 100000, BUCKET_CELLS_LIMIT = 50000 };
+enum { DIM_VALUES_MAX = 10000, SERIES_LIMIT = 100000, BUCKET_CELLS_LIMIT = 50000, SNAPSHOT_S_MAX = 300 };
 static const uint64_t map_bytes_default = 1ULL << 40;
 
-static enum lq_err make_dir(const char *dir, struct lq_error *e)
+/* With parents, as mkdir -p. Files made in it belong to its group (setgid): its members may read, as far as the umask lets them. */
+enum lq_err store__make_dir(const char *dir, struct lq_error *e)
 {
     char path[4096];
+    struct stat sb;
     snprintf(path, sizeof path, "%s", dir);
-    for (char *p = path + 1; *p != '\0'; p++) { /* parents, as mkdir -p */
+    for (char *p = path + 1; *p != '\0'; p++) {
         if (*p == '/') {
             *p = '\0';
             if (mkdir(path, 0777) != 0 && errno != EEXIST) {
@@ -33,10 +35,27 @@ static enum lq_err make_dir(const char *dir, struct lq_error *e)
             *p = '/';
         }
     }
-    if (mkdir(path, 02770) != 0 && errno != EEXIST) {
+    if (mkdir(path, 0770) == 0) {
+        if (stat(path, &sb) == 0) {
+            (void)!chmod(path, (sb.st_mode & 0777) | S_ISGID); /* mkdir(2) does not set the bit */
+        }
+    } else if (errno != EEXIST) {
         return lq_error_errno(e, errno, "create directory", path);
+    } else if (stat(path, &sb) == 0 && !S_ISDIR(sb.st_mode)) {
+        return lq_error_errno(e, ENOTDIR, "create directory", path);
     }
     return LQ_OK;
+}
+
+/* A reader of LMDB writes its slot into the lock file: whoever may read the directory by its group must be able to. */
+static void share_lock_file(const struct store *s)
+{
+    char path[4200];
+    struct stat dir, file;
+    snprintf(path, sizeof path, "%s/lock.mdb", s->dir);
+    if (stat(s->dir, &dir) == 0 && (dir.st_mode & 050) == 050 && stat(path, &file) == 0 && (file.st_mode & 020) == 0) {
+        (void)!chmod(path, 0660);
+    }
 }
 
 static enum lq_err take_writer_lock(struct store *s, struct lq_error *e)
@@ -52,7 +71,7 @@ static enum lq_err take_writer_lock(struct store *s, struct lq_error *e)
     if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         ssize_t n = pread(s->lock_fd, pid, sizeof pid - 1, 0);
         pid[n > 0 ? n - 1 : 0] = '\0';
-        lq_error_set(e, LQ_EBUSY, "store %s is being written by another process (pid %s)", s->dir, pid);
+        lq_error_set(e, LQ_EBUSY, "store %s is being written by another process (pid %s)", s->dir, n > 0 ? pid : "not known yet");
         lq_error_hint(e, "wait until it is done, or choose another directory with --data");
         return LQ_EBUSY;
     }
@@ -73,7 +92,8 @@ static enum lq_err check_version(struct store *s, struct lq_error *e)
         return err;
     }
     err = engine_get_sealed(t, DB_META, LQ_STR("version"), &v, e);
-    if (err == LQ_ENOENT && s->o.write) {
+    bool older = err == LQ_OK && v.n == 1 && (uint8_t)v.p[0] < STORE_FORMAT_VERSION;
+    if ((err == LQ_ENOENT || older) && s->o.write) { /* versions only added so far: opening for writing is the whole upgrade */
         uint8_t version = STORE_FORMAT_VERSION;
         err = engine_put_sealed(t, DB_META, LQ_STR("version"), (lq_str){(const char *)&version, 1}, e);
         return err == LQ_OK ? engine_commit(&t, e) : (engine_abort(&t), err);
@@ -97,9 +117,11 @@ static enum lq_err load_streams(struct store *s, struct lq_error *e)
     if (err != LQ_OK) {
         return err;
     }
-    if (engine_get_sealed(t, DB_META, LQ_STR("flush"), &v, NULL) == LQ_OK && v.n == sizeof s->flush_no) {
+    err = engine_get_sealed(t, DB_META, LQ_STR("flush"), &v, e);
+    if (err == LQ_OK && v.n == sizeof s->flush_no) {
         memcpy(&s->flush_no, v.p, sizeof s->flush_no);
     }
+    err = err == LQ_ENOENT ? LQ_OK : err; /* a number used twice would replace a fragment */
     for (uint32_t i = 0; i < STREAM_MAX && err == LQ_OK; i++) {
         struct key_buf k = {{0}, 0};
         key_u8(&k, 's');
@@ -149,15 +171,17 @@ enum lq_err store_open(const char *dir, const struct store_options *o, struct st
     s->o.dim_values_max = o->dim_values_max > 0 ? o->dim_values_max : DIM_VALUES_MAX;
     s->o.series_max = o->series_max > 0 ? o->series_max : SERIES_LIMIT;
     s->o.bucket_cells_max = o->bucket_cells_max > 0 ? o->bucket_cells_max : BUCKET_CELLS_LIMIT;
+    s->o.snapshot_s_max = o->snapshot_s_max > 0 ? o->snapshot_s_max : SNAPSHOT_S_MAX;
     s->lock_fd = -1;
     s->expected_us = INT64_MIN;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->writing, NULL);
     if (o->temporary) {
         err = temporary_dir(s, e);
     } else {
         snprintf(s->dir, sizeof s->dir, "%s", dir);
         if (s->o.write) {
-            err = make_dir(dir, e);
+            err = store__make_dir(dir, e);
         } else if (stat(dir, &sb) != 0) {
             err = errno == ENOENT ? lq_error_set(e, LQ_ENOENT, "no store in %s", dir) : lq_error_errno(e, errno, "open store", dir);
         }
@@ -165,9 +189,16 @@ enum lq_err store_open(const char *dir, const struct store_options *o, struct st
     if (err == LQ_OK && s->o.write) {
         err = take_writer_lock(s, e);
     }
-    struct engine_options eo = {s->o.write, s->o.write, s->o.no_sync, o->map_bytes > 0 ? o->map_bytes : map_bytes_default};
+    uint64_t map_bytes = o->map_bytes > 0 ? o->map_bytes : map_bytes_default;
+    if (s->o.write && o->disk_bytes_max > 0 && o->disk_bytes_max < map_bytes) {
+        map_bytes = o->disk_bytes_max; /* LMDB itself refuses to grow beyond */
+    }
+    struct engine_options eo = {s->o.write, s->o.write, s->o.no_sync, map_bytes};
     if (err == LQ_OK) {
         err = engine_open(s->dir, &eo, &s->engine, e);
+    }
+    if (err == LQ_OK && s->o.write) {
+        share_lock_file(s);
     }
     if (err == LQ_OK) {
         err = check_version(s, e);
@@ -204,6 +235,7 @@ void store_close(struct store **sp)
         close(s->lock_fd);
     }
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->writing);
     free(s);
     *sp = NULL;
 }

@@ -17,7 +17,7 @@
 #include "schema/record.h"
 #include "store/tier.h"
 
-enum { STORE_FORMAT_VERSION = 1, STREAM_MAX = 256 };
+enum { STORE_FORMAT_VERSION = 2, STREAM_MAX = 256 };
 
 struct store;
 struct window;
@@ -27,7 +27,8 @@ struct store_options {
     bool temporary;  /* a fresh store in a directory under $TMPDIR that is unlinked at once (write implied): nothing is left behind; no fsync */
     bool no_sync;    /* benchmarks only */
     uint64_t map_bytes;   /* address space reserved, 0 = 1 TiB (falls back to smaller where the OS refuses) */
-    uint64_t disk_bytes_max; /* refuse to grow beyond, 0 = no limit */
+    uint64_t disk_bytes_max; /* of data.mdb: retention keeps below, a flush beyond fails with LQ_ENOSPC; 0 = no limit */
+    uint32_t snapshot_s_max; /* an older snapshot is refused further reading, so that it cannot pin pages for ever; 0 = 300 s */
     uint32_t dim_values_max;  /* cap per dimension, 0 = 10,000 */
     uint32_t series_max;      /* cap per stream, 0 = 100,000 */
     uint32_t bucket_cells_max; /* cap per bucket of a stream, 0 = 50,000 */
@@ -60,9 +61,10 @@ struct checkpoint {
     uint64_t last_hash;  /* lq_hash of the bytes before offset, */
     uint32_t last_n;     /* as many as these; 0 = not known (a load does not keep them) */
 };
-LQ_MUST enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint *out, struct lq_arena *mem); /* LQ_ENOENT */
+/* LQ_ENOENT: the source is new. Any other failure must stop the caller: taken for new, a file would be counted twice. */
+LQ_MUST enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint *out, struct lq_arena *mem, struct lq_error *e);
 typedef bool checkpoint_each_fn(void *ctx, const struct checkpoint *c);
-LQ_MUST enum lq_err store_checkpoint_each(struct store *s, checkpoint_each_fn *fn, void *ctx);
+LQ_MUST enum lq_err store_checkpoint_each(struct store *s, checkpoint_each_fn *fn, void *ctx, struct lq_error *e);
 
 /* Named counters of what happened ("lines", "parsed", "no_match", "line_too_long", "overflow_values" …): added to the stored ones at flush. */
 struct counter_delta {
@@ -90,9 +92,20 @@ struct marker {
 };
 LQ_MUST enum lq_err store_marker_add(struct store *s, const struct marker *m, struct lq_error *e);
 
-/* Retention: drop periods outside the tiers' reach, in bounded steps (at most `periods_max` fragments deleted in a transaction). *more is set
- * when work is left. Compaction: merge periods that have more than one fragment. */
-LQ_MUST enum lq_err store_retain(struct store *s, uint32_t periods_max, bool *more, struct lq_error *e);
+/*
+ * Maintenance, by the writer between flushes, at most `steps_max` bounded steps of a transaction each: deltas of small flushes into the tiers, hours
+ * that have ended into the 1 h tier, retention by age and by size (fine tiers first), compaction where it pays, readers that died. *more is set when work
+ * is left. MAINTAIN_DUE: what is due by the streams' own time, after each flush of a daemon. MAINTAIN_ALL: everything, at the end of a load. Content
+ * never changes by it, nor what a reader sees (but for what retention drops).
+ */
+enum maintain { MAINTAIN_DUE, MAINTAIN_ALL };
+LQ_MUST enum lq_err store_maintain(struct store *s, unsigned steps_max, enum maintain how, bool *more, struct lq_error *e);
+/* A compacted copy of the last commit in a new directory, made while readers and the writer go on; the store may be open for reading only. All or
+ * nothing: an interrupted backup leaves no data.mdb. LQ_EINVAL when the directory holds a store already. */
+LQ_MUST enum lq_err store_backup(struct store *s, const char *dir, uint64_t *bytes, struct lq_error *e);
+
+/* Parts of the maintenance, for tests: retention deletes at most `keys_max` fragments; compaction merges at most `periods_max` periods. */
+LQ_MUST enum lq_err store_retain(struct store *s, uint32_t keys_max, bool *more, struct lq_error *e);
 LQ_MUST enum lq_err store_compact(struct store *s, uint32_t periods_max, bool *more, struct lq_error *e);
 
 #endif

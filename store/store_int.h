@@ -11,6 +11,7 @@
  *                  section HEAVY: hour start for the period, identity << 1 | error for the flush number -> heavy summary
  *      example     stream u16, dimension u8, value u32, error u8, day (sign flipped) u64 -> time, hash, text
  *      checkpoint  source key -> checkpoint                 marker  time (sign flipped) u64, number u32 -> marker
+ *      delta       stream u16, flush number u32             -> what a small flush left for the tiers (delta.h)
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,6 +36,7 @@ enum {
 #define US             1000000LL
 #define MARGINAL_TOTAL UINT32_MAX
 
+enum { DIRTY_STATS = 1 /* a delta has them until it is folded */, DIRTY_VALUES = 2 /* to be written with the next flush */ };
 enum { VALUE_SUCCEEDED = 1 /* seen in a successful record: counts fully, else on probation */ };
 
 struct value_stats {
@@ -51,7 +53,7 @@ struct dict { /* values of one dimension, by id */
     size_t cap_text, cap_len, cap_stats;
     uint32_t n, saved;    /* values; values that are in LMDB */
     uint32_t live, on_probation;
-    uint8_t *dirty;       /* per chunk */
+    uint8_t *dirty;       /* per chunk: DIRTY_… */
     size_t cap_dirty;
 };
 
@@ -78,6 +80,16 @@ struct stream {
     int64_t first_us, last_us, high_water_us;
     uint64_t lines, errors;
     bool dirty;
+    int64_t live_from_s; /* hours from here on are not in the 1 h tier yet; INT64_MAX: all are (maintain.c) */
+    /* write side: what waits in deltas */
+    uint32_t n_deltas;
+    uint64_t delta_bytes;
+    int64_t delta_oldest_s; /* the earliest end of a delta's times; INT64_MAX: none */
+};
+
+struct key_buf { /* keys.c */
+    uint8_t p[64];
+    size_t n;
 };
 
 struct store {
@@ -85,11 +97,16 @@ struct store {
     struct store_options o;
     struct engine *engine;
     int lock_fd;
-    pthread_mutex_t lock; /* dictionaries, series, streams */
+    pthread_mutex_t writing; /* a flush, a step of maintenance: taken before `lock` */
+    pthread_mutex_t lock;    /* dictionaries, series, streams */
     struct stream *streams[STREAM_MAX];
     uint32_t n_streams;
     struct lq_map stream_ids;
     uint32_t flush_no;
+    uint32_t compacted_no;         /* fragments up to this flush were looked at by the compactor */
+    uint32_t compact_pass_no;      /* of the pass that is under way; 0 = none */
+    struct key_buf compact_at;     /* where it goes on */
+    bool compact_due, retain_due;
     int64_t expected_us;
     uint64_t overflow_values, overflow_series; /* since the last flush */
 };
@@ -100,11 +117,10 @@ struct stream_use {
     uint8_t dim_to[DIM_MAX], measure_to[MEASURE_MAX], identity_to[IDENTITY_MAX];
 };
 
+/* store.c */
+LQ_MUST enum lq_err store__make_dir(const char *dir, struct lq_error *e);
+
 /* keys.c */
-struct key_buf {
-    uint8_t p[64];
-    size_t n;
-};
 void key_u8(struct key_buf *k, uint8_t v);
 void key_u16(struct key_buf *k, uint32_t v);
 void key_u32(struct key_buf *k, uint32_t v);
@@ -126,6 +142,8 @@ void dict_fini(struct dict *d);
 /* Id of a value; a new one is admitted if the caps allow, else VALUE_OVERFLOW. */
 uint32_t dict_intern(struct dict *d, lq_str text, bool success, const struct dict_limits *l);
 void dict_merge_stats(struct dict *d, uint32_t id, const struct value_stats *s);
+/* Newer statistics of a value, absolute: taken over where they go further. */
+void dict_take_stats(struct dict *d, uint32_t id, const struct value_stats *s);
 void dict_encode_chunk(const struct dict *d, uint32_t chunk, struct lq_buf *out);
 LQ_MUST enum lq_err dict_decode_chunk(struct dict *d, lq_str bytes);
 /* Series of value ids (n = DIM_MAX). The overflow series when the cap is reached. */
@@ -147,6 +165,11 @@ LQ_MUST enum lq_err stream_load(struct stream *st, struct engine_txn *t, struct 
 LQ_MUST enum lq_err stream_load_dict(struct stream *st, uint32_t dim, struct engine_txn *t, struct lq_error *e);
 LQ_MUST enum lq_err stream_load_series(struct stream *st, struct engine_txn *t, struct lq_error *e);
 LQ_MUST enum lq_err stream_load_marginals(struct stream *st, struct engine_txn *t, struct lq_error *e);
+/* The marginals of all series, from the tables. */
+void stream_rebuild_marginals(struct stream *st);
+/* Write the changed chunks of the dictionaries (dirty: DIRTY_…); the caller clears the marks after the commit. */
+LQ_MUST enum lq_err stream_put_dicts(const struct stream *st, struct engine_txn *t, unsigned dirty, struct lq_error *e);
+LQ_MUST enum lq_err stream_put(const struct stream *st, struct engine_txn *t, struct lq_error *e); /* its record in meta */
 /* First second of a tier's reach, at a period's start, for a high-water mark. */
 int64_t tier_from(int tier, int64_t high_water_us);
 
@@ -221,6 +244,9 @@ void window_stream_settle(struct window_stream *ws);
 void window_stream_absorb(struct window_stream *to, struct window_stream *from);
 
 /* checkpoint.c */
+/* Merge a summary of heaviest identities into the stored one of its hour. what: identity << 1 | error. */
+LQ_MUST enum lq_err summary_put(struct engine_txn *t, const struct stream *st, uint32_t what, int64_t hour_s, const struct heavy *h,
+                                struct lq_error *e);
 void checkpoint_encode(const struct checkpoint *c, struct lq_buf *out);
 
 #endif

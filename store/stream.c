@@ -5,9 +5,9 @@
  */
 #include <stdlib.h>
 
-#include "store/store_int.h"
+#include "store/delta.h"
 
-enum { STREAM_VERSION = 1 };
+enum { STREAM_VERSION = 2 /* 1 had no live_from_s */ };
 
 struct stream *stream_new(struct store *s, uint32_t id, lq_str name)
 {
@@ -17,6 +17,7 @@ struct stream *stream_new(struct store *s, uint32_t id, lq_str name)
     st->schema.name = lq_arena_strdup(&st->names, name);
     st->first_us = INT64_MAX;
     st->last_us = st->high_water_us = INT64_MIN;
+    st->live_from_s = st->delta_oldest_s = INT64_MAX;
     return st;
 }
 
@@ -74,6 +75,7 @@ void stream_encode(const struct stream *st, struct lq_buf *out)
     lq_buf_varint(out, lq_zigzag(st->high_water_us));
     lq_buf_varint(out, st->lines);
     lq_buf_varint(out, st->errors);
+    lq_buf_varint(out, lq_zigzag(st->live_from_s));
 }
 
 struct input {
@@ -106,7 +108,8 @@ enum lq_err stream_decode(struct stream *st, lq_str bytes)
 {
     struct input in = {(const uint8_t *)bytes.p, (const uint8_t *)bytes.p + bytes.n, false};
     struct stream_schema *s = &st->schema;
-    if (get(&in) != STREAM_VERSION) {
+    uint64_t version = get(&in);
+    if (version < 1 || version > STREAM_VERSION) {
         return LQ_ECORRUPT;
     }
     s->name = get_text(&in, &st->names);
@@ -132,6 +135,7 @@ enum lq_err stream_decode(struct stream *st, lq_str bytes)
     st->high_water_us = lq_unzigzag(get(&in));
     st->lines = get(&in);
     st->errors = get(&in);
+    st->live_from_s = version >= 2 ? lq_unzigzag(get(&in)) : INT64_MAX;
     return in.bad || s->n_dims > DIM_MAX || s->n_measures > MEASURE_MAX || s->n_identities > IDENTITY_MAX ? LQ_ECORRUPT : LQ_OK;
 }
 
@@ -223,8 +227,7 @@ enum lq_err stream_load_marginals(struct stream *st, struct engine_txn *t, struc
     return err == LQ_ECORRUPT ? damaged(st, "the table of marginals", e) : err;
 }
 
-/* The marginals of all series, from the tables (write side). */
-static void rebuild_series_marginals(struct stream *st)
+void stream_rebuild_marginals(struct stream *st)
 {
     lq_grow(&st->series_marginals, &st->cap_marginals, (size_t)st->n_series * MARGINALS_MAX, sizeof *st->series_marginals);
     for (uint32_t i = 0; i < st->n_series; i++) {
@@ -247,6 +250,21 @@ static void rebuild_series_marginals(struct stream *st)
     }
 }
 
+/* Statistics that are not in the dictionaries yet. */
+static enum lq_err take_delta(void *ctx, const struct delta_at *x, struct lq_error *e)
+{
+    struct stream *st = ctx;
+    enum lq_err err = LQ_OK;
+    (void)e;
+    for (uint32_t d = 0; d < st->schema.n_dims && err == LQ_OK; d++) {
+        err = delta_apply_stats(&x->d, d, &st->dims[d]);
+    }
+    st->n_deltas++;
+    st->delta_bytes += x->bytes;
+    st->delta_oldest_s = x->d.last_s < st->delta_oldest_s ? x->d.last_s : st->delta_oldest_s;
+    return err;
+}
+
 enum lq_err stream_load(struct stream *st, struct engine_txn *t, struct lq_error *e)
 {
     enum lq_err err = LQ_OK;
@@ -260,8 +278,44 @@ enum lq_err stream_load(struct stream *st, struct engine_txn *t, struct lq_error
         err = stream_load_marginals(st, t, e);
     }
     if (err == LQ_OK) {
-        rebuild_series_marginals(st);
+        stream_rebuild_marginals(st);
+        err = delta_each(st, t, take_delta, st, e);
     }
+    return err;
+}
+
+enum lq_err stream_put_dicts(const struct stream *st, struct engine_txn *t, unsigned dirty, struct lq_error *e)
+{
+    struct lq_buf b = {0};
+    enum lq_err err = LQ_OK;
+    for (uint32_t d = 0; d < st->schema.n_dims; d++) {
+        const struct dict *x = &st->dims[d];
+        for (uint32_t c = 0; c * DICT_CHUNK < x->n && err == LQ_OK; c++) {
+            struct key_buf k = {{0}, 0};
+            if ((x->dirty[c] & dirty) == 0) {
+                continue;
+            }
+            key_u16(&k, st->id);
+            key_u8(&k, (uint8_t)d);
+            key_u32(&k, c);
+            lq_buf_clear(&b);
+            dict_encode_chunk(x, c, &b);
+            err = engine_put_sealed(t, DB_DICT, key_str(&k), (lq_str){b.p, b.n}, e);
+        }
+    }
+    lq_buf_fini(&b);
+    return err;
+}
+
+enum lq_err stream_put(const struct stream *st, struct engine_txn *t, struct lq_error *e)
+{
+    struct lq_buf b = {0};
+    struct key_buf k = {{0}, 0};
+    key_u8(&k, 's');
+    key_u16(&k, st->id);
+    stream_encode(st, &b);
+    enum lq_err err = engine_put_sealed(t, DB_META, key_str(&k), (lq_str){b.p, b.n}, e);
+    lq_buf_fini(&b);
     return err;
 }
 

@@ -89,5 +89,6 @@ int cmd_debug(struct cli *c);
 int cmd_templates(struct cli *c);
 int cmd_completion(struct cli *c);
 int cmd_web(struct cli *c);
+int cmd_backup(struct cli *c);
 
 #endif

@@ -10,7 +10,7 @@
 #include "query/cli/cli.h"
 #include "store/reader.h"
 
-enum { RETAIN_AT_ONCE = 1000 };
+enum { STEPS_AT_ONCE = 64 };
 
 static void print_file(const struct load_file *f)
 {
@@ -92,8 +92,8 @@ int cmd_load(struct cli *c)
         read_oddities(store, before);
         err = load_files(store, c->args, c->n_args, &o, &report, &e);
     }
-    for (bool more = err == LQ_OK; more && err == LQ_OK;) { /* what new lines have put out of reach, in bounded steps */
-        err = store_retain(store, RETAIN_AT_ONCE, &more, &e);
+    for (bool more = err == LQ_OK; more && err == LQ_OK;) {
+        err = store_maintain(store, STEPS_AT_ONCE, MAINTAIN_ALL, &more, &e);
     }
     for (size_t i = 0; i < report.n; i++) {
         if (err == LQ_OK) { /* else nothing since the last commit is in the store, whatever was read */

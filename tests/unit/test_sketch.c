@@ -63,8 +63,8 @@ Test(sketch, distinct_counts_within_five_percent)
 
 Test(sketch, codec_vector_and_round_trip)
 {
-    static const uint8_t want[] = {0x01, 0x01, 0x00, 0x01, 0x00, 0x02, 0x02, 0x01, 0x01, 0x01, 0x01, 0x00, 0x00, 0x02, 0x02,
-                                   0x00, 0x00, 0x00, 0x00, 0x05, 0x00, 0x07, 0x01, 0xd8, 0x04};
+    static const uint8_t want[] = {0x02, 0x01, 0x00, 0x01, 0x00, 0x02, 0x02, 0x01, 0x01, 0x01, 0x01, 0x00, 0x00, 0x03,
+                                   0x03, 0x00, 0x00, 0x00, 0x00, 0x05, 0x00, 0x07, 0x01, 0xac, 0x02, 0x02};
     struct builder *b = builder_new(1, 0, BUILD_SUMS);
     struct fragment f, back;
     struct lq_buf bytes = {0};
@@ -74,6 +74,16 @@ Test(sketch, codec_vector_and_round_trip)
     builder_take(b, &f);
     fragment_encode(&f, &bytes);
     cr_expect(bytes.n == 8 + sizeof want && memcmp(bytes.p + 8, want, sizeof want) == 0, "the worked example of fragment_codec.c");
+    static const uint8_t version_1[] = {0x01, 0x01, 0x00, 0x01, 0x00, 0x02, 0x02, 0x01, 0x01, 0x01, 0x01, 0x00, 0x00, 0x02, 0x02,
+                                        0x00, 0x00, 0x00, 0x00, 0x05, 0x00, 0x07, 0x01, 0xd8, 0x04};
+    uint64_t sum = lq_hash(version_1, sizeof version_1, 0);
+    struct lq_buf old = {0};
+    lq_buf_add(&old, &sum, sizeof sum);
+    lq_buf_add(&old, version_1, sizeof version_1);
+    cr_assert(fragment_decode(old.p, old.n, FRAGMENT_ALL, &back) == LQ_OK);
+    cr_expect(back.rows == 1 && back.id[0] == 5 && back.slot[0] == 7 && back.count[0] == 1 && back.m[0].sum[0] == 300, "version 1 is read");
+    fragment_fini(&back);
+    lq_buf_fini(&old);
     for (size_t i = 0; i < bytes.n; i++) { /* every flipped bit is found */
         bytes.p[i] = (char)(bytes.p[i] ^ 1);
         cr_expect(fragment_decode(bytes.p, bytes.n, FRAGMENT_ALL, &back) == LQ_ECORRUPT);
