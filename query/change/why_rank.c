@@ -3,18 +3,19 @@
  *
  *      score = (1 - product over terms of (1 - weight * term)) * (1 - 0.7 * against)
  *
- * | term     | of an event                                                  | of changes without an event |
- * |----------|--------------------------------------------------------------|--------------------------------------------------|
- * | time     | how rarely such an event stands so close before an onset,    | how close before the onset | |          |
- * faded over half an hour; a small rest that fades over days   |                                                  | |
- * trend    | a measure or share that began to move with it and went on    | the same | | novelty  | messages or values
- * never seen before that came with it       | the same, less where new ones come all the time  | | contrast | hosts or
- * versions that have it fail, the others do not       | the errors are all on this value                 | | recovery |
- * the errors ended when it was taken back                      | the errors ended when it ended                   | |
- * age      | each start is followed by an onset at the same age           | - | | repeat   | it came before other
- * onsets too, more than chance would have | -                                                | | effect   | - | how far
- * it moved                                 | | cause    | a message that came with it names a cause | the same | |
- * against  | what leads to the errors began before it; hosts without it fail as much |
+ *      term      of an event                                        of changes without an event
+ *      time      how rarely such an event stands so close before an   how close before the onset
+ *                onset, faded over half an hour; a small rest that
+ *                fades over days
+ *      trend     a measure or share began to move with it, went on    the same
+ *      novelty   messages or values never seen before came with it    the same, less where new ones come all the time
+ *      contrast  hosts or versions that have it fail, others do not   the errors are all on this value
+ *      recovery  the errors ended when it was taken back              the errors ended when it ended
+ *      age       each start is followed by an onset at the same age   -
+ *      repeat    it came before other onsets too, beyond chance       -
+ *      effect    -                                                    how far it moved
+ *      cause     a message that came with it names a cause            the same
+ *      against   what leads to the errors began before it; hosts without it fail as much
  *
  * Confidence. High needs two kinds of evidence that do not follow from the time alone: a contrast together with time or
  * trend; a trend seen in two different measurements; recovery with time; repetition. Coincidence in time alone is at
