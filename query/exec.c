@@ -138,7 +138,11 @@ static enum lq_err execute(struct snapshot *s, const struct query *q, const stru
     if (!plan_only && q->lines == 0) {
         finish(s, q, out);
     }
-    return LQ_OK;
+    err = snapshot_check(s, e); /* a dictionary that cannot be read looks empty: no answer is better than a wrong one */
+    if (err != LQ_OK) {
+        result_fini(out);
+    }
+    return err;
 }
 
 static enum lq_err expand(struct snapshot *s, const struct query *q, const struct exec_options *o, bool plan_only, struct result *out, struct lq_error *e)

@@ -488,8 +488,8 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
     bool taken[STREAM_MAX] = {false};
     parts_init(&f);
     pthread_mutex_lock(&s->writing);
+    f.err = engine_begin(s->engine, true, &f.txn, e); /* before the lock, as the maintenance does: LMDB's writer mutex is one too */
     pthread_mutex_lock(&s->lock);
-    f.err = engine_begin(s->engine, true, &f.txn, e);
     for (uint32_t i = 0; i < s->n_streams && f.err == LQ_OK; i++) {
         f.st = s->streams[i];
         if (touched(f.st, w, n_windows)) {

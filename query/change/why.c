@@ -296,6 +296,9 @@ enum lq_err why_run(struct snapshot *s, const struct why_options *o, struct why_
         }
         say_coverage(&y);
     }
+    if (err == LQ_OK) {
+        err = snapshot_check(s, e);
+    }
     free(y.findings);
     free(y.t.num);
     free(y.t.den);

@@ -61,7 +61,17 @@ if mkdir "$dir/small" && mount -t tmpfs -o size=2M tmpfs "$dir/small" 2>/dev/nul
   "$BUILD/lqgen" --scenario canary --no-app --lines 60000 "$dir/logs" 2>/dev/null
   expect 3 "No space left on device" "$lq" load --data "$dir/small/s" "$dir"/logs/web-1/access.log "$dir"/logs/web-2/access.log "$dir"/logs/web-3/access.log
   expect 0 "no damage" "$lq" debug verify --data "$dir/small/s"
+  expect 0 "copied to" "$lq" backup --data "$dir/small/s" "$dir/copy"
+  expect 2 "holds a store already" "$lq" backup --data "$dir/small/s" "$dir/copy"
+  mount -o remount,ro "$dir/small"
+  expect 0 "no damage" "$lq" debug verify --data "$dir/small/s"
+  expect 3 "Read-only file system" "$lq" load --data "$dir/small/s" "$good"
   umount "$dir/small"
 fi
+head -c 50000 /dev/urandom >"$dir/garbage.mdb"
+mkdir "$dir/g" && cp "$dir/garbage.mdb" "$dir/g/data.mdb"
+expect 3 "this is not a store of lq" "$lq" count --data "$dir/g"
+expect 3 "this is not a store of lq" "$lq" load --data "$dir/g" "$good"
+cmp -s "$dir/garbage.mdb" "$dir/g/data.mdb" || { echo "FAILED: a refused file was changed"; fails=$((fails + 1)); }
 [ $fails -eq 0 ] && echo "every bad input is answered"
 exit $fails
