@@ -44,7 +44,7 @@ bool address_parse(lq_str s, uint8_t out[16]);
  * restart or machine): tokens that vary are replaced by <*>: numbers (also with units), hex, UUIDs, addresses with port,
  * e-mail, paths, URLs, dates, times, durations, quoted strings, identifiers with digits; key=value keeps the key.
  * Runs of <*> separated by blanks or commas collapse to one. At most SHAPE_BYTES_MAX bytes (cut at a token, "…" added);
- * only the first line of a multi-line message. Idempotent.
+ * only the first line of a multi-line message. Idempotent, but for quotes that do not pair: a mask inside may make a pair of them.
  */
 enum { SHAPE_BYTES_MAX = 200 };
 lq_str derive_shape(lq_str message, char scratch[SHAPE_BYTES_MAX + 8]);
