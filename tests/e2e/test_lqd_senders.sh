@@ -28,7 +28,7 @@ inputs:
   - {type: syslog_tls, name: tls, listen: 127.0.0.1:0, labels: {via: tls}, certificate: $dir/tls/server.pem, key: $dir/tls/server.key, ca: $dir/tls/ca.pem, client_certificate: required, allow: [sender.test]}
   - {type: relp, name: relp, listen: 127.0.0.1:0, labels: {via: relp}}
   - {type: syslog_udp, name: nginx, listen: 127.0.0.1:0, labels: {via: nginx}}
-  - {type: tail, name: rotated, paths: ['$dir/logs/*.log'], labels: {via: tail}, poll: 200ms}
+  - {type: tail, name: rotated, paths: ['$dir/logs/app.log*'], labels: {via: tail}, poll: 200ms}
 YAML
 "$BUILD/lqd" -c "$dir/lqd.yaml" --check >/dev/null || fail "--check"
 start_lqd -c "$dir/lqd.yaml"
