@@ -64,12 +64,26 @@ want(/New messages \([1-9]/.test(await main.innerText()), "new messages", await 
 want((await page.locator("b.injected, img").count()) === 0 && (await page.evaluate(() => window.injected)) === undefined, "a log full of HTML stays text");
 want(/<b class=/.test(await main.innerText()), "and is shown as text");
 
-await page.goto(`${base}/#/overview`);
-await page.keyboard.press("Tab");
-want((await page.evaluate(() => document.activeElement.className)) === "skip", "the keyboard comes in by the skip link");
-for (let i = 0; i < 5; i++) await page.keyboard.press("Tab");
-await page.keyboard.press("Enter");
-await page.waitForFunction(() => location.hash.startsWith("#/templates"), null, { timeout: 30000 });
+// The keyboard alone. A page that nobody has touched yet: on one that was used, Tab goes on from where the focus was.
+const keys = await open({ viewport: { width: 1280, height: 900 } });
+const focused = (p) => p.evaluate(() => document.activeElement.className || document.activeElement.name || document.activeElement.id || document.activeElement.textContent);
+await view(keys, "#/why");
+await keys.keyboard.press("Tab");
+want((await focused(keys)) === "skip", "the keyboard comes in by the skip link", await focused(keys));
+await keys.keyboard.press("Enter");
+want((await focused(keys)) === "main" && keys.url().endsWith("#/why"), "which leads to the content of this view", [await focused(keys), keys.url()]);
+await keys.focus("nav a[data-view=templates]");
+await keys.keyboard.press("Enter");
+await keys.waitForFunction(() => location.hash.startsWith("#/templates") && document.title === "lq: Messages", null, { timeout: 30000 });
+want((await focused(keys)) === "Messages", "a link that was followed keeps the focus", await focused(keys));
+await view(keys, "#/query?q=count");
+await keys.focus("textarea");
+await keys.keyboard.press("Control+End");
+await keys.keyboard.type(" by status");
+await keys.keyboard.press("Control+Enter");
+await keys.waitForFunction(() => document.querySelectorAll("tbody tr").length > 1, null, { timeout: 30000 });
+want((await focused(keys)) === "q", "asking keeps the focus in the query", await focused(keys));
+await keys.context().close();
 
 for (const [name, options] of [["light", { viewport: { width: 1280, height: 900 }, colorScheme: "light" }], ["dark", { viewport: { width: 1280, height: 900 }, colorScheme: "dark" }], ["phone", { viewport: { width: 390, height: 844 } }]]) {
   const p = await open(options);

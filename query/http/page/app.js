@@ -28,6 +28,13 @@ export function go(view, changes) {
   else location.hash = next;
 }
 
+// What had the focus is gone with the old view: the field of the same name has it now, else the view as a whole.
+function keepFocus(old) {
+  if (document.activeElement !== document.body) return;
+  const same = old.name && main.querySelector(`[name="${CSS.escape(old.name)}"]`);
+  (same || main).focus({ preventScroll: true });
+}
+
 async function show() {
   const { view, params } = address();
   if (under) under.abort();
@@ -43,11 +50,13 @@ async function show() {
   range.elements.since.value = params.get("since") || "";
   range.elements.until.value = params.get("until") || "";
   document.title = `lq: ${document.querySelector(`nav a[data-view=${view}]`).textContent}`;
-  const page = el("div", {});
+  const page = el("div", {}), focused = main.contains(document.activeElement) ? document.activeElement : null;
   main.replaceChildren(page);
   page.append(busy("Asking …"));
   try {
-    await views[view]({ page, params, signal, go, range: { since: params.get("since") || "", until: params.get("until") || "" } });
+    const shown = views[view]({ page, params, signal, go, range: { since: params.get("since") || "", until: params.get("until") || "" } });
+    if (focused) keepFocus(focused);
+    await shown;
   } catch (x) {
     if (x.name !== "AbortError") page.replaceChildren(problem(x));
   }
@@ -63,6 +72,10 @@ document.getElementById("theme").addEventListener("click", () => {
   document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
   localStorage.setItem("lq-theme", document.documentElement.dataset.theme);
   redraw();
+});
+document.querySelector(".skip").addEventListener("click", (e) => { // its address would be taken for a view
+  e.preventDefault();
+  main.focus();
 });
 const theme = localStorage.getItem("lq-theme");
 if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
