@@ -97,7 +97,7 @@ echo "--- questions to the store, whole process"
 timed errors "lq errors every 1m, 7 days" "$lq" 'errors every 1m' --since 2000-01-01 --format ndjson --data "$dir/s1"
 timed series "lq count by route, status every 1m, ndjson" "$lq" 'count by route, status every 1m' --since 2000-01-01 --format ndjson --data "$dir/s1"
 timed p99 "lq p99(request_time) by route, 7 days" "$lq" 'p99(request_time) by route' --since 2000-01-01 --format csv --data "$dir/s1"
-timed why "lq why, 7 days" "$lq" why --data "$dir/s1"
+timed why "lq why, 7 days" "$lq" why --since 2000-01-01 --data "$dir/s1"
 timed help "lq --help" "$lq" --help
 
 echo "--- speed"

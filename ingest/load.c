@@ -4,11 +4,15 @@
  * One thread reads and cuts chunks at line ends; the others parse. Finished chunks are settled in order, because a line that no format matches takes the time of the
  * last line before it that did, wherever the chunks were cut. With one thread everything runs in place.
  *
+ * Up to LANES_MAX files are open at once, and the one that is behind in event time is read next: the files of four hosts, one after the other, would fill
+ * each period four times (5 M lines: 8.3 s of processor time and 25.7 bytes a line, against 4.3 s and 16.0 read together).
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "ingest/load.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ingest/load_int.h"
@@ -21,109 +25,7 @@ void load_report_fini(struct load_report *r)
     memset(r, 0, sizeof *r);
 }
 
-/* ---- parsing a chunk ---- */
-
-static void observe_unparsed(struct worker *w, lq_str line, int64_t time_us)
-{
-    struct record r;
-    parser_unparsed(events_parser(w->events), line, time_us, &r);
-    window_observe(w->window, w->unparsed, &r);
-}
-
-static bool is_blank(lq_str line)
-{
-    return line.n == 0 || (line.n == 1 && line.p[0] == '\r');
-}
-
-/* The next line of *p, without its line end. */
-static lq_str cut_line(const char **p, const char *end)
-{
-    const char *nl = memchr(*p, '\n', (size_t)(end - *p));
-    lq_str line = {*p, (size_t)((nl != NULL ? nl : end) - *p)};
-    *p = nl != NULL ? nl + 1 : end;
-    return line;
-}
-
-static void on_event(void *ctx, enum parse_result result, lq_str text, const struct record *r)
-{
-    struct worker *w = ctx;
-    struct chunk *c = w->chunk;
-    if (result == PARSE_OK) {
-        if (!c->any_parsed) {
-            c->any_parsed = true;
-            c->first_us = r->time_us;
-            c->head = (size_t)(text.p - c->p);
-        }
-        c->last_us = r->time_us;
-        window_observe(w->window, w->use[r->inner], r);
-        return;
-    }
-    c->tally.results[result]++;
-    if (result == PARSE_HEADER) {
-        return;
-    }
-    c->tally.nul += memchr(text.p, '\0', text.n) != NULL;
-    if (c->any_parsed) {
-        observe_unparsed(w, text, c->last_us);
-    }
-}
-
-static void parse_chunk(struct worker *w, struct chunk *c)
-{
-    const char *p = c->p, *end = c->p + c->n;
-    c->any_parsed = false;
-    c->head = c->n;
-    memset(&c->tally, 0, sizeof c->tally);
-    w->chunk = c;
-    if (c->columns.n > 0) {
-        events_set_columns(w->events, &c->columns);
-    }
-    while (p < end) {
-        lq_str line = cut_line(&p, end);
-        c->tally.lines += !is_blank(line);
-        events_line(w->events, line);
-    }
-    events_flush(w->events);
-    c->tally.lines -= c->tally.results[PARSE_HEADER];
-    c->tally.results[PARSE_OK] = c->tally.lines; /* a line of a parsed event is parsed */
-    for (int i = PARSE_OK + 1; i < PARSE_RESULTS; i++) {
-        c->tally.results[PARSE_OK] -= i != PARSE_HEADER ? c->tally.results[i] : 0;
-    }
-}
-
-static bool is_header(struct worker *w, lq_str line)
-{
-    struct parser *p = events_parser(w->events);
-    struct record r;
-    return parser_has_columns(p) && parser_parse(p, line, &r) == PARSE_HEADER;
-}
-
-/* The leading lines of a chunk that matched nothing: they take the last time before them (at the file's start: the first after them). */
-static void settle_chunk(struct loader *l, struct chunk *c)
-{
-    const char *p = c->p, *end = c->p + c->head;
-    int64_t t = l->has_last ? l->last_us : c->any_parsed ? c->first_us : l->reference_us;
-    while (p < end) {
-        lq_str line = cut_line(&p, end);
-        if (!is_blank(line) && !is_header(&l->workers[0], line)) {
-            observe_unparsed(&l->workers[0], line, t);
-        }
-    }
-    if (c->any_parsed) {
-        l->last_us = c->last_us;
-        l->has_last = true;
-    }
-    l->cp.offset = c->end_offset;
-    l->cp.lines += c->tally.lines;
-    l->cp.parsed += c->tally.results[PARSE_OK];
-    l->file->lines += c->tally.lines;
-    l->file->parsed += c->tally.results[PARSE_OK];
-    l->tally.lines += c->tally.lines;
-    l->tally.nul += c->tally.nul;
-    for (int i = 0; i < PARSE_RESULTS; i++) {
-        l->tally.results[i] += c->tally.results[i];
-    }
-}
+/* ---- threads ---- */
 
 static void *work(void *arg)
 {
@@ -139,7 +41,7 @@ static void *work(void *arg)
         }
         struct chunk *c = &l->chunks[l->next_take++ % l->n_chunks];
         pthread_mutex_unlock(&l->lock);
-        parse_chunk(w, c);
+        chunk_parse(w, c);
         pthread_mutex_lock(&l->lock);
         c->done = true;
         pthread_cond_signal(&l->finished);
@@ -164,7 +66,7 @@ static void settle_next(struct loader *l)
     c->done = false;
     l->next_settle++;
     pthread_mutex_unlock(&l->lock);
-    settle_chunk(l, c);
+    chunk_settle(l, c);
 }
 
 static void settle_all(struct loader *l)
@@ -186,8 +88,8 @@ static struct chunk *chunk_get(struct loader *l)
 static void chunk_put(struct loader *l, struct chunk *c)
 {
     if (!threaded(l)) {
-        parse_chunk(&l->workers[0], c);
-        settle_chunk(l, c);
+        chunk_parse(&l->workers[0], c);
+        chunk_settle(l, c);
         return;
     }
     pthread_mutex_lock(&l->lock);
@@ -198,32 +100,51 @@ static void chunk_put(struct loader *l, struct chunk *c)
 
 /* ---- flush ---- */
 
-static enum lq_err flush(struct loader *l, bool open_file)
+static struct checkpoint *pending_add(struct loader *l, const struct lane *x)
+{
+    lq_grow(&l->pending, &l->cap_pending, l->n_pending + LANES_MAX + 1, sizeof *l->pending);
+    struct checkpoint *cp = &l->pending[l->n_pending++];
+    *cp = x->cp;
+    cp->last_time_us = x->has_last ? x->last_us : INT64_MIN;
+    return cp;
+}
+
+static enum lq_err flush(struct loader *l)
 {
     struct window *windows[THREADS_MAX];
     settle_all(l);
     for (unsigned i = 0; i < l->n_workers; i++) {
         windows[i] = l->workers[i].window;
     }
-    if (open_file && l->cp.key.n > 0) {
-        l->cp.last_time_us = l->has_last ? l->last_us : INT64_MIN;
-        lq_grow(&l->pending, &l->cap_pending, l->n_pending + 1, sizeof *l->pending);
-        l->pending[l->n_pending] = l->cp;
+    size_t n_closed = l->n_pending;
+    for (size_t i = 0; i < l->n_lanes; i++) {
+        if (l->lanes[i]->moved && l->lanes[i]->cp.key.n > 0) {
+            pending_add(l, l->lanes[i]);
+        }
     }
     const struct counter_delta counters[] = {
-        {"lines", l->tally.lines}, {"parsed", l->tally.results[PARSE_OK]}, {"no_match", l->tally.results[PARSE_NO_MATCH]},
-        {"bad_time", l->tally.results[PARSE_BAD_TIME]}, {"too_costly", l->tally.results[PARSE_TOO_COSTLY]},
-        {"line_too_long", l->too_long}, {"nul_bytes", l->tally.nul},
+        {"lines", l->tally.lines},
+        {"parsed", l->tally.results[PARSE_OK]},
+        {"no_match", l->tally.results[PARSE_NO_MATCH]},
+        {"bad_time", l->tally.results[PARSE_BAD_TIME]},
+        {"too_costly", l->tally.results[PARSE_TOO_COSTLY]},
+        {"line_too_long", l->too_long},
+        {"nul_bytes", l->tally.nul},
     };
-    enum lq_err err = store_flush(l->store, windows, l->n_workers, l->pending, l->n_pending + (open_file && l->cp.key.n > 0), counters,
+    enum lq_err err = store_flush(l->store, windows, l->n_workers, l->pending, l->n_pending, counters,
                                   sizeof counters / sizeof counters[0], threaded(l) ? l->n_workers - 1 : 1, l->e);
-    if (err == LQ_OK) {
-        l->n_pending = 0;
-        lq_arena_reset(&l->pending_mem);
-        memset(&l->tally, 0, sizeof l->tally);
-        l->too_long = 0;
+    if (err != LQ_OK) {
+        l->n_pending = n_closed;
+        return err;
     }
-    return err;
+    for (size_t i = 0; i < l->n_lanes; i++) {
+        l->lanes[i]->moved = false;
+    }
+    l->n_pending = 0;
+    lq_arena_reset(&l->pending_mem);
+    memset(&l->tally, 0, sizeof l->tally);
+    l->too_long = 0;
+    return LQ_OK;
 }
 
 static bool wants_flush(const struct loader *l)
@@ -238,7 +159,7 @@ static bool wants_flush(const struct loader *l)
 
 /* ---- progress ---- */
 
-static void show_progress(struct loader *l, const struct source *s, bool last)
+static void show_progress(struct loader *l, bool last)
 {
     if (l->o->progress == NULL) {
         return;
@@ -248,8 +169,12 @@ static void show_progress(struct loader *l, const struct source *s, bool last)
         return;
     }
     l->shown_us = now;
-    uint64_t done = l->done_bytes + (s != NULL ? source_consumed(s) : 0);
-    double seconds = (double)(now - l->started_us) / 1e6, share = l->total_bytes > 0 ? (double)done / (double)l->total_bytes : 0;
+    uint64_t done = l->done_bytes;
+    for (size_t i = 0; i < l->n_lanes; i++) {
+        done += source_consumed(l->lanes[i]->src);
+    }
+    double seconds = (double)(now - l->started_us) / 1e6,
+           share = l->total_bytes > 0 ? (double)done / (double)l->total_bytes : 0;
     share = share > 1 ? 1 : share;
     char bar[31], eta[40] = "";
     for (int i = 0; i < 30; i++) {
@@ -259,311 +184,164 @@ static void show_progress(struct loader *l, const struct source *s, bool last)
     if (share > 0.01 && share < 1) {
         duration_print((int64_t)(seconds * (1 - share) / share * 1e6) / 1000000 * 1000000, eta, sizeof eta);
     }
-    fprintf(l->o->progress, "\r[%s] %3d%%  %.1f MB/s  %.2f M lines/s  %s%s \033[K%s", bar, (int)(share * 100), (double)done / 1e6 / (seconds + 1e-9),
-            (double)(l->report->lines + l->file->lines) / 1e6 / (seconds + 1e-9), eta[0] != '\0' ? "ETA " : "", eta, last ? "\r\033[K" : "");
+    fprintf(l->o->progress, "\r[%s] %3d%%  %.1f MB/s  %.2f M lines/s  %s%s \033[K%s", bar, (int)(share * 100),
+            (double)done / 1e6 / (seconds + 1e-9), (double)l->report->lines / 1e6 / (seconds + 1e-9),
+            eta[0] != '\0' ? "ETA " : "", eta, last ? "\r\033[K" : "");
     fflush(l->o->progress);
 }
 
-/* ---- one file ---- */
+/* ---- lanes ---- */
 
-static enum lq_err read_some(struct reading *r, char *p, size_t cap, size_t *n, struct lq_error *e)
+struct order {
+    size_t file;
+    int64_t mtime_us;
+};
+
+static int by_mtime(const void *a, const void *b)
 {
-    if (r->head_at < r->head.n) {
-        *n = r->head.n - r->head_at < cap ? r->head.n - r->head_at : cap;
-        memcpy(p, r->head.p + r->head_at, *n);
-        r->head_at += *n;
-        return LQ_OK;
-    }
-    return source_read(r->src, p, cap, n, e);
+    const struct order *x = a, *y = b;
+    return x->mtime_us != y->mtime_us ? (x->mtime_us < y->mtime_us ? -1 : 1) : x->file < y->file ? -1 : 1;
 }
 
-/* Skips what was loaded before; header lines in it still hold. */
-static enum lq_err skip_bytes(struct loader *l, struct reading *r, uint64_t n, struct lq_error *e)
+/* Files are opened in the order in which they were last written, so that those of one time are open together; standard input comes last. */
+static struct order *order_files(const char *const *paths, size_t n)
 {
-    char *p = lq_alloc(CHUNK_BYTES);
-    struct parser *parser = events_parser(l->workers[0].events);
-    enum lq_err err = LQ_OK;
-    size_t kept = 0; /* of a line that is not whole yet */
-    while (n > 0 && err == LQ_OK) {
-        size_t got = 0, room = CHUNK_BYTES - kept;
-        err = read_some(r, p + kept, n < room ? (size_t)n : room, &got, e);
-        if (got == 0) {
-            break;
-        }
-        n -= got;
-        if (parser_has_columns(parser)) {
-            const char *last = memrchr(p, '\n', kept + got);
-            size_t whole = last != NULL ? (size_t)(last + 1 - p) : 0;
-            parser_learn(parser, (lq_str){p, whole});
-            kept = kept + got - whole < CHUNK_BYTES / 2 ? kept + got - whole : 0;
-            memmove(p, p + whole, kept);
-        }
+    struct order *o = lq_alloc((n + 1) * sizeof *o);
+    for (size_t i = 0; i < n; i++) {
+        struct stat st;
+        bool is_stdin = strcmp(paths[i], "-") == 0;
+        o[i].file = i;
+        o[i].mtime_us = is_stdin                   ? INT64_MAX
+                        : stat(paths[i], &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000
+                                                   : 0;
     }
-    free(p);
+    qsort(o, n, sizeof *o, by_mtime);
+    return o;
+}
+
+/* Opens files as long as there is room; *next is the first that is not open. */
+static enum lq_err open_lanes(struct loader *l, const struct order *order, size_t n, size_t *next)
+{
+    enum lq_err err = LQ_OK;
+    while (err == LQ_OK && *next < n && l->n_lanes < LANES_MAX) {
+        struct load_file *file = &l->report->files[order[*next].file];
+        struct lane *x = NULL;
+        bool busy = false;
+        if (order[*next].mtime_us == INT64_MAX && l->n_lanes > 0) { /* a pipe may be slow: files do not wait for it */
+            return LQ_OK;
+        }
+        err = lane_open(l, file, &x, &busy);
+        if (busy) {
+            return LQ_OK;
+        }
+        l->report->failed += x == NULL && file->state == LOAD_FAILED;
+        if (x != NULL) {
+            l->lanes[l->n_lanes++] = x;
+        }
+        (*next)++;
+    }
     return err;
 }
 
-/* Where to cut n bytes of whole lines so that no event is cut: n, or the beginning of the last event. */
-static size_t event_cut(struct loader *l, const char *p, size_t n)
+static void end_lane(struct loader *l, size_t i)
 {
-    struct events *e = l->workers[0].events;
-    size_t at = n;
-    if (!events_joins(e)) {
-        return n;
+    struct lane *x = l->lanes[i];
+    uint64_t offset = x->offset - x->rest.n;
+    settle_all(l);
+    x->moved = x->moved || x->cp.offset != offset;
+    x->cp.offset = offset;
+    if (x->file->bytes == 0 && x->known && x->file->state != LOAD_FAILED) {
+        x->file->state = LOAD_ALREADY;
     }
-    while (at > 0 && n - at < EVENT_BYTES_MAX) {
-        const char *nl = at > 1 ? memrchr(p, '\n', at - 1) : NULL;
-        size_t from = nl != NULL ? (size_t)(nl + 1 - p) : 0;
-        const char *before = from > 1 ? memrchr(p, '\n', from - 1) : NULL;
-        size_t start = before != NULL ? (size_t)(before + 1 - p) : 0;
-        lq_str line = {p + from, at - from - 1}, previous = {p + start, from > 0 ? from - 1 - start : 0};
-        if (from > 0 && !is_blank(line) && events_boundary(e, previous, line)) {
-            return from;
-        }
-        at = from;
+    if (x->cp.key.n > 0) {
+        struct checkpoint *cp = pending_add(l, x);
+        cp->key = lq_arena_str(&l->pending_mem, cp->key);
+        cp->name = lq_arena_str(&l->pending_mem, cp->name);
+        cp->format = lq_arena_str(&l->pending_mem, cp->format);
     }
-    return n;
+    l->report->bytes += x->file->bytes;
+    l->report->failed += x->file->state == LOAD_FAILED;
+    l->done_bytes += source_size(x->src);
+    lane_close(&x);
+    l->lanes[i] = l->lanes[--l->n_lanes];
 }
 
-/*
- * Fill chunks with whole lines and hand them on. A line longer than LINE_BYTES_MAX is cut there; the rest of it is skipped. Chunk buffers have
- * room for the unfinished line of the chunk before.
- */
-static enum lq_err pump(struct loader *l, struct reading *r, uint64_t offset, struct lq_error *file_error)
+/* The lane that is behind in event time. */
+static size_t behind(const struct loader *l)
 {
-    struct lq_buf rest = {0};
-    bool eof = false, skipping = false;
-    enum lq_err err = LQ_OK, read_err = LQ_OK;
-    while (!eof && err == LQ_OK) {
+    size_t best = 0;
+    for (size_t i = 1; i < l->n_lanes; i++) {
+        best = l->lanes[i]->at_us < l->lanes[best]->at_us ? i : best;
+    }
+    return best;
+}
+
+/* Fill chunks with whole lines and hand them on. */
+static enum lq_err pump(struct loader *l, const struct order *order, size_t n)
+{
+    size_t next = 0;
+    enum lq_err err = open_lanes(l, order, n, &next);
+    while (err == LQ_OK && l->n_lanes > 0) {
+        size_t i = behind(l);
         struct chunk *c = chunk_get(l);
-        if (rest.n > 0) {
-            memcpy(c->p, rest.p, rest.n);
-        }
-        c->n = rest.n;
-        lq_buf_clear(&rest);
-        while (c->n < CHUNK_BYTES && !eof) {
-            size_t n = 0;
-            read_err = read_some(r, c->p + c->n, CHUNK_BYTES - c->n, &n, file_error);
-            eof = n == 0 || read_err != LQ_OK;
-            offset += n;
-            if (skipping && n > 0) {
-                const char *nl = memchr(c->p + c->n, '\n', n);
-                size_t cut = nl != NULL ? (size_t)(nl + 1 - (c->p + c->n)) : n;
-                memmove(c->p + c->n, c->p + c->n + cut, n - cut);
-                n -= cut;
-                skipping = nl == NULL;
-            }
-            c->n += n;
-        }
-        bool whole = eof && read_err == LQ_OK; /* the end of a damaged file is no end of a line */
-        const char *last = c->n > 0 && !whole ? memrchr(c->p, '\n', c->n) : NULL;
-        if (eof && !whole && last == NULL) {
-            offset -= c->n;
-            c->n = 0;
-        } else if (last != NULL) {
-            size_t keep = event_cut(l, c->p, (size_t)(last + 1 - c->p));
-            lq_buf_add(&rest, c->p + keep, c->n - keep);
-            c->n = keep;
-        } else if (!eof) { /* a chunk is as long as the longest line: cut it, and skip the rest */
-            c->p[c->n - 1] = '\n';
-            skipping = true;
-            l->too_long++;
-        }
-        c->end_offset = offset - rest.n;
-        l->file->bytes += c->n;
-        struct parser *parser = events_parser(l->workers[0].events);
-        c->columns.n = 0;
-        if (parser_has_columns(parser)) {
-            c->columns = *parser_columns(parser);
-            parser_learn(parser, (lq_str){c->p, c->n});
-        }
+        lane_fill(l, l->lanes[i], c);
         if (c->n > 0) {
             chunk_put(l, c);
         }
-        show_progress(l, r->src, false);
-        if (wants_flush(l)) {
-            err = flush(l, true);
+        if (l->lanes[i]->ended) {
+            end_lane(l, i);
+            err = open_lanes(l, order, n, &next);
+        }
+        show_progress(l, false);
+        if (err == LQ_OK && wants_flush(l)) {
+            err = flush(l);
         }
     }
     settle_all(l);
-    l->cp.offset = offset - rest.n;
-    lq_buf_fini(&rest);
-    if (err == LQ_OK && read_err != LQ_OK) {
-        l->file->state = LOAD_FAILED;
-        l->file->error = *file_error;
-    }
-    return err;
+    return err == LQ_OK ? flush(l) : err;
 }
 
-static void close_workers(struct loader *l)
-{
-    for (unsigned i = 0; i < l->n_workers; i++) {
-        events_free(&l->workers[i].events);
-        for (unsigned k = 0; k <= INNER_MAX; k++) {
-            stream_use_close(&l->workers[i].use[k]);
-        }
-        stream_use_close(&l->workers[i].unparsed);
-    }
-}
+/* ---- the whole ---- */
 
-static enum lq_err open_workers(struct loader *l, const struct format *f, const struct labels *labels, struct lq_error *e)
+static enum lq_err start(struct loader *l)
 {
-    struct parser_config c = {.format = f, .labels = labels, .tz = l->o->tz, .reference_us = l->reference_us};
-    enum lq_err err = LQ_OK;
-    for (unsigned i = 0; i < l->n_workers && err == LQ_OK; i++) {
-        struct worker *w = &l->workers[i];
-        c.memo = w->memo;
-        err = events_new(&c, on_event, w, &w->events, e);
-        for (unsigned k = 0; k <= INNER_MAX && err == LQ_OK && f != NULL && parser_schema_at(events_parser(w->events), k) != NULL; k++) {
-            err = stream_use_open(l->store, parser_schema_at(events_parser(w->events), k), &w->use[k], e);
-        }
-        if (err == LQ_OK) {
-            err = stream_use_open(l->store, parser_unparsed_schema(events_parser(w->events)), &w->unparsed, e);
-        }
-    }
-    return err;
-}
-
-/* The result is an error of the store only; the file's own goes into its report. */
-static enum lq_err load_one(struct loader *l, struct lq_error *fe)
-{
-    struct reading r = {0};
-    struct labels labels;
-    const struct format *f = NULL;
-    bool is_stdin = strcmp(l->file->path, "-") == 0, known = false;
-    enum lq_err err = source_open(l->file->path, &r.src, fe), store_err = LQ_OK;
-    if (err == LQ_OK) {
-        err = labels_resolve(l->o->labels, is_stdin ? "" : l->file->path, &labels, fe);
-    }
-    lq_buf_reserve(&r.head, SNIFF_BYTES);
-    for (size_t n = 1; err == LQ_OK && n > 0 && r.head.n < SNIFF_BYTES;) {
-        struct lq_error later;
-        n = 0;
-        enum lq_err sniff = source_read(r.src, r.head.p + r.head.n, SNIFF_BYTES - r.head.n, &n, &later);
-        r.head.n += n;
-        if (sniff != LQ_OK && r.head.n == 0) {
-            *fe = later;
-            err = sniff;
-        }
-        if (sniff != LQ_OK || (is_stdin && r.head.n > 65536)) {
-            break;
-        }
-    }
-    if (err == LQ_OK && r.head.n == 0) {
-        l->file->state = LOAD_EMPTY;
-        goto out;
-    }
-    if (err == LQ_OK) {
-        l->reference_us = l->o->reference_us != 0 ? l->o->reference_us : source_mtime_us(r.src) != 0 ? source_mtime_us(r.src) : clock_now_us();
-        store_err = load__identify(l, &r, &labels, is_stdin, &known);
-        if (store_err != LQ_OK) {
-            goto out;
-        }
-        l->has_last = known && l->cp.last_time_us != INT64_MIN;
-        l->last_us = l->cp.last_time_us;
-        err = load__choose_format(l, &r, known, &f, fe);
-    }
-    if (err == LQ_OK && l->cp.key.n > 0) {
-        l->cp.format = lq_arena_str(&l->pending_mem, lq_str_of(l->file->format));
-    }
-    if (err == LQ_OK) {
-        err = open_workers(l, f, &labels, fe);
-    }
-    if (err == LQ_OK && known) {
-        err = skip_bytes(l, &r, l->cp.offset, fe);
-    }
-    if (err == LQ_OK) {
-        uint64_t from = l->cp.offset;
-        l->file->state = known ? LOAD_CONTINUED : LOAD_DONE;
-        store_err = pump(l, &r, from, fe);
-        if (l->file->bytes == 0 && known && l->file->state != LOAD_FAILED) {
-            l->file->state = LOAD_ALREADY;
-        }
-        if (store_err == LQ_OK && l->cp.key.n > 0) {
-            l->cp.last_time_us = l->has_last ? l->last_us : INT64_MIN;
-            lq_grow(&l->pending, &l->cap_pending, l->n_pending + 2, sizeof *l->pending);
-            l->pending[l->n_pending++] = l->cp;
-        }
-    }
-out:
-    if (err != LQ_OK) {
-        l->file->state = LOAD_FAILED;
-        l->file->error = *fe;
-    }
-    close_workers(l);
-    if (r.src != NULL) {
-        l->done_bytes += source_size(r.src);
-    }
-    source_close(&r.src);
-    lq_buf_fini(&r.head);
-    return store_err;
-}
-
-enum lq_err load_files(struct store *s, const char *const *paths, size_t n, const struct load_options *o, struct load_report *report,
-                       struct lq_error *e)
-{
-    struct loader *l = lq_alloc(sizeof *l);
-    enum lq_err err = LQ_OK;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    memset(report, 0, sizeof *report);
-    report->files = lq_alloc((n + 1) * sizeof *report->files);
-    l->store = s;
-    l->o = o;
-    l->report = report;
-    l->e = e;
-    l->started_us = clock_monotonic_us();
-    unsigned threads = o->threads > 0 ? o->threads : cores > 0 ? (unsigned)cores : 1;
+    unsigned threads = l->o->threads > 0 ? l->o->threads : cores > 0 ? (unsigned)cores : 1;
+    enum lq_err err = LQ_OK;
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->work, NULL);
+    pthread_cond_init(&l->finished, NULL);
     l->n_workers = threads > 1 ? (threads < THREADS_MAX ? threads + 1 : THREADS_MAX) : 1;
     l->n_chunks = threaded(l) ? 3 * l->n_workers : 1;
     l->chunks = lq_alloc(l->n_chunks * sizeof *l->chunks);
     for (unsigned i = 0; i < l->n_chunks; i++) {
         l->chunks[i].p = lq_alloc_pages(CHUNK_BYTES);
     }
-    pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->work, NULL);
-    pthread_cond_init(&l->finished, NULL);
-    unsigned started = 0;
     for (unsigned i = 0; i < l->n_workers && err == LQ_OK; i++) {
-        l->workers[i].l = l;
-        l->workers[i].memo = memo_new();
-        err = window_new(s, &l->workers[i].window, e);
+        struct worker *w = &l->workers[i];
+        w->l = l;
+        w->number = i;
+        w->memo = memo_new();
+        err = window_new(l->store, &w->window, l->e);
         if (err == LQ_OK && i > 0) {
-            LQ_ASSERT(pthread_create(&l->workers[i].thread, NULL, work, &l->workers[i]) == 0);
-            started = i;
+            LQ_ASSERT(pthread_create(&w->thread, NULL, work, w) == 0);
+            l->n_started = i;
         }
     }
-    if (err == LQ_OK) {
-        load__expect_high_water(s, o, paths, n);
-    }
-    for (size_t i = 0; i < n && o->progress != NULL; i++) {
-        struct source *src = NULL;
-        if (strcmp(paths[i], "-") != 0 && source_open(paths[i], &src, NULL) == LQ_OK) {
-            l->total_bytes += source_size(src);
-            source_close(&src);
-        }
-    }
-    for (size_t i = 0; i < n && err == LQ_OK; i++) {
-        struct lq_error fe = {0};
-        l->file = &report->files[report->n++];
-        l->file->path = paths[i];
-        err = load_one(l, &fe);
-        report->lines += l->file->lines;
-        report->parsed += l->file->parsed;
-        report->bytes += l->file->bytes;
-        report->failed += l->file->state == LOAD_FAILED;
-    }
-    if (err == LQ_OK) {
-        err = flush(l, false);
-    }
-    if (report->n > 0) {
-        show_progress(l, NULL, true);
-    }
+    return err;
+}
+
+static void stop(struct loader *l)
+{
     pthread_mutex_lock(&l->lock);
     l->stop = true;
     pthread_cond_broadcast(&l->work);
     pthread_mutex_unlock(&l->lock);
-    for (unsigned i = 1; i <= started; i++) {
+    for (unsigned i = 1; i <= l->n_started; i++) {
         pthread_join(l->workers[i].thread, NULL);
+    }
+    for (size_t i = 0; i < l->n_lanes; i++) { /* when the store failed */
+        lane_close(&l->lanes[i]);
     }
     for (unsigned i = 0; i < l->n_workers; i++) {
         window_free(&l->workers[i].window);
@@ -578,7 +356,44 @@ enum lq_err load_files(struct store *s, const char *const *paths, size_t n, cons
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->work);
     pthread_cond_destroy(&l->finished);
+}
+
+static uint64_t size_of_all(const char *const *paths, size_t n)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct stat st;
+        total += strcmp(paths[i], "-") != 0 && stat(paths[i], &st) == 0 ? (uint64_t)st.st_size : 0;
+    }
+    return total;
+}
+
+enum lq_err load_files(struct store *s, const char *const *paths, size_t n, const struct load_options *o,
+                       struct load_report *report, struct lq_error *e)
+{
+    struct loader *l = lq_alloc(sizeof *l);
+    struct order *order = order_files(paths, n);
+    memset(report, 0, sizeof *report);
+    report->files = lq_alloc((n + 1) * sizeof *report->files);
+    report->n = n;
+    for (size_t i = 0; i < n; i++) {
+        report->files[i].path = paths[i];
+    }
+    *l = (struct loader){.store = s,
+                         .o = o,
+                         .report = report,
+                         .e = e,
+                         .started_us = clock_monotonic_us(),
+                         .total_bytes = size_of_all(paths, n)};
+    enum lq_err err = start(l);
+    if (err == LQ_OK) {
+        load__expect_high_water(s, o, paths, n);
+        err = pump(l, order, n);
+    }
+    show_progress(l, true);
+    stop(l);
     report->elapsed_us = clock_monotonic_us() - l->started_us;
+    free(order);
     free(l);
     return err;
 }

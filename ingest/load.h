@@ -1,7 +1,9 @@
 /*
  * load.h - log files into a store: framed, parsed in parallel, committed in groups, each content once
  *
- *      source (bytes) -> chunks of whole lines -> parsers (threads) -> windows -> store_flush with checkpoints
+ *      sources (bytes) -> chunks of whole lines -> parsers (threads) -> windows -> store_flush with checkpoints
+ *
+ * Files that are given together are read together, in the order of event time.
  *
  * Identity of a source: its labels and the fingerprint (xxh3) of the first FINGERPRINT_BYTES of its decompressed content, or of all of it while it is
  * shorter; so a grown file continues where it ended, a renamed or compressed one is not counted again, and identical files of two hosts differ
@@ -19,7 +21,7 @@
 #include "schema/format.h"
 #include "store/store.h"
 
-enum { CHUNK_BYTES = 1 << 20 };
+enum { CHUNK_BYTES = 1 << 20, LANES_MAX = 16 /* files that are open at once */ };
 
 struct load_options {
     struct format_set *formats;
@@ -50,7 +52,7 @@ struct load_report {
 void load_report_fini(struct load_report *r);
 
 /* One bad file does not stop the others (it is in the report). The result is LQ_OK unless the store failed. */
-LQ_MUST enum lq_err load_files(struct store *s, const char *const *paths, size_t n, const struct load_options *o, struct load_report *report,
-                               struct lq_error *e);
+LQ_MUST enum lq_err load_files(struct store *s, const char *const *paths, size_t n, const struct load_options *o,
+                               struct load_report *report, struct lq_error *e);
 
 #endif

@@ -6,40 +6,51 @@
 #include "ingest/load_int.h"
 #include "ingest/source_id.h"
 
-enum lq_err load__identify(struct loader *l, const struct reading *r, const struct labels *labels, bool is_stdin, bool *out)
+static bool is_of(const struct checkpoint *cp, const struct lq_buf *key)
 {
-    struct lq_buf key = {0};
-    size_t n = r->head.n < FINGERPRINT_BYTES ? r->head.n : FINGERPRINT_BYTES;
-    struct checkpoint old = {0};
-    enum lq_err err;
-    *out = false;
-    memset(&l->cp, 0, sizeof l->cp);
-    if (is_stdin && l->o->stdin_id == NULL) {
-        return LQ_OK;
+    return lq_str_eq(cp->key, (lq_str){key->p, key->n});
+}
+
+/* The same content twice in one command. */
+static bool find_in_command(struct loader *l, const struct lq_buf *key, struct checkpoint *old, bool *busy)
+{
+    for (size_t i = 0; i < l->n_lanes; i++) {
+        *busy = *busy || is_of(&l->lanes[i]->cp, key);
     }
-    if (is_stdin) {
-        labels_print(labels, &key);
-        lq_buf_printf(&key, "|id|%s", l->o->stdin_id);
-        err = store_checkpoint_get(l->store, (lq_str){key.p, key.n}, &old, &l->pending_mem, l->e);
-    } else {
-        source_id_key(labels, r->head.p, n, &key);
-        err = source_id_find(l->store, labels, (lq_str){r->head.p, r->head.n}, NULL, NULL, &old, &l->pending_mem, l->e);
-    }
-    bool known = err == LQ_OK;
-    for (size_t i = 0; i < l->n_pending && !known; i++) { /* the same content twice in one command */
-        if (lq_str_eq(l->pending[i].key, (lq_str){key.p, key.n})) {
-            old = l->pending[i];
-            known = true;
+    for (size_t i = 0; i < l->n_pending; i++) {
+        if (is_of(&l->pending[i], key)) {
+            *old = l->pending[i];
+            return true;
         }
     }
-    if (known) {
-        l->cp = old;
-        l->cp.last_n = 0; /* only lqd keeps what stands before the offset */
+    return false;
+}
+
+enum lq_err load__identify(struct loader *l, struct lane *x, const struct labels *labels, bool *busy)
+{
+    struct lq_buf key = {0};
+    struct checkpoint old = {0};
+    enum lq_err err;
+    if (x->is_stdin && l->o->stdin_id == NULL) {
+        return LQ_OK;
     }
-    l->cp.key = lq_arena_str(&l->pending_mem, (lq_str){key.p, key.n});
-    l->cp.name = lq_arena_str(&l->pending_mem, lq_str_of(l->file->path));
+    if (x->is_stdin) {
+        labels_print(labels, &key);
+        lq_buf_printf(&key, "|id|%s", l->o->stdin_id);
+        err = store_checkpoint_get(l->store, (lq_str){key.p, key.n}, &old, &x->mem, l->e);
+    } else {
+        source_id_key(labels, x->head.p, x->head.n < FINGERPRINT_BYTES ? x->head.n : FINGERPRINT_BYTES, &key);
+        err = source_id_find(l->store, labels, (lq_str){x->head.p, x->head.n}, NULL, NULL, &old, &x->mem, l->e);
+    }
+    x->known = find_in_command(l, &key, &old, busy) || err == LQ_OK;
+    if (x->known) {
+        x->cp = old;
+        x->cp.last_n = 0; /* only lqd keeps what stands before the offset */
+        x->cp.format = lq_arena_str(&x->mem, old.format);
+    }
+    x->cp.key = lq_arena_str(&x->mem, (lq_str){key.p, key.n});
+    x->cp.name = lq_arena_str(&x->mem, lq_str_of(x->file->path));
     lq_buf_fini(&key);
-    *out = known;
     return err == LQ_ENOENT ? LQ_OK : err;
 }
 
@@ -55,30 +66,30 @@ static bool is_binary(lq_str s)
     return n > 0 && (nul * 20 > n || control * 5 > n);
 }
 
-enum lq_err load__choose_format(struct loader *l, const struct reading *r, bool known, const struct format **out, struct lq_error *e)
+enum lq_err load__choose_format(struct loader *l, struct lane *x, struct lq_error *e)
 {
     const char *name = l->o->format_name;
     char stored[NAME_BYTES_MAX];
-    *out = NULL;
     if (name != NULL) {
-        snprintf(l->file->why, sizeof l->file->why, "chosen by --format-name");
-        snprintf(l->file->format, sizeof l->file->format, "%s", name);
-        return format_set_find(l->o->formats, name, out, e);
+        snprintf(x->file->why, sizeof x->file->why, "chosen by --format-name");
+        snprintf(x->file->format, sizeof x->file->format, "%s", name);
+        return format_set_find(l->o->formats, name, &x->format, e);
     }
-    snprintf(stored, sizeof stored, "%.*s", (int)l->cp.format.n, l->cp.format.p);
-    if (known && format_set_find(l->o->formats, stored, out, NULL) == LQ_OK) {
-        snprintf(l->file->why, sizeof l->file->why, "as before");
+    snprintf(stored, sizeof stored, "%.*s", (int)x->cp.format.n, x->cp.format.p);
+    if (x->known && format_set_find(l->o->formats, stored, &x->format, NULL) == LQ_OK) {
+        snprintf(x->file->why, sizeof x->file->why, "as before");
     } else {
         struct detection d;
-        format_detect(l->o->formats, (lq_str){r->head.p, r->head.n}, &d);
-        *out = d.format;
-        snprintf(l->file->why, sizeof l->file->why, "%s", d.why);
+        format_detect(l->o->formats, (lq_str){x->head.p, x->head.n}, &d);
+        x->format = d.format;
+        snprintf(x->file->why, sizeof x->file->why, "%s", d.why);
     }
-    if (*out == NULL && is_binary((lq_str){r->head.p, r->head.n})) {
-        lq_error_set(e, LQ_EINVAL, "%s is a binary file, no log", l->file->path);
-        lq_error_hint(e, "compressed logs are read when they are gzip or zstd; --format-name NAME loads it all the same");
+    if (x->format == NULL && is_binary((lq_str){x->head.p, x->head.n})) {
+        lq_error_set(e, LQ_EINVAL, "%s is a binary file, no log", x->file->path);
+        lq_error_hint(e,
+                      "compressed logs are read when they are gzip or zstd; --format-name NAME loads it all the same");
         return LQ_EINVAL;
     }
-    snprintf(l->file->format, sizeof l->file->format, "%s", *out != NULL ? format_name(*out) : "unparsed");
+    snprintf(x->file->format, sizeof x->file->format, "%s", x->format != NULL ? format_name(x->format) : "unparsed");
     return LQ_OK;
 }

@@ -1,6 +1,8 @@
 /*
  * load_int.h - the inside of a load, shared by the load*.c files
  *
+ *      lanes (open files) --the one that is behind in event time--> chunks of whole lines -> workers (threads) -> windows -> flush
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef LQ_LOAD_INT_H
@@ -17,16 +19,46 @@ enum { THREADS_MAX = 64, SNIFF_BYTES = DETECT_BYTES };
 
 struct tally {
     uint64_t lines, results[PARSE_RESULTS];
-    uint64_t invalid, nul;
+    uint64_t nul;
+};
+
+/* The parsers of a lane in one thread. */
+struct lane_parser {
+    struct events *events;
+    struct stream_use *use[INNER_MAX + 1], *unparsed; /* by the record's inner */
+};
+
+/* An open file. */
+struct lane {
+    struct load_file *file;
+    struct source *src;
+    const struct format *format;
+    struct lq_arena mem;  /* of the strings of cp */
+    struct checkpoint cp; /* of what is settled */
+    bool is_stdin, known; /* known: loaded before, up to cp.offset */
+    bool moved;           /* cp is newer than what was committed */
+    int64_t last_us;      /* time of the last parsed line that is settled */
+    bool has_last;
+    int64_t reference_us;
+    struct lane_parser parsers[THREADS_MAX]; /* by worker; [0] belongs to the reading thread */
+    /* reading */
+    struct lq_buf head; /* sniffed bytes, not yet handed on */
+    size_t head_at;
+    struct lq_buf rest; /* read, but of a line or an event that is not whole yet */
+    uint64_t offset;    /* in the content, of what was read */
+    bool skipping;      /* the rest of a line over LINE_BYTES_MAX */
+    bool ended;
+    int64_t at_us; /* about the event time of what comes next: the lane with the least is read next */
 };
 
 struct chunk {
+    struct lane *lane;
     char *p;
     size_t n;
     uint64_t end_offset; /* in the content, after this chunk */
-    bool busy, done;
+    bool done;
     struct columns columns; /* of formats with a header line: those that hold at its beginning */
-    size_t head;         /* bytes of leading lines that did not match: settled in order */
+    size_t head;            /* bytes of leading lines that did not match: settled in order */
     bool any_parsed;
     int64_t first_us, last_us;
     struct tally tally;
@@ -34,12 +66,11 @@ struct chunk {
 
 struct worker {
     struct loader *l;
+    unsigned number;
     pthread_t thread;
     struct window *window;
     struct memo *memo;
-    struct events *events;
     struct chunk *chunk; /* being parsed */
-    struct stream_use *use[INNER_MAX + 1], *unparsed; /* by the record's inner */
 };
 
 struct loader {
@@ -47,21 +78,17 @@ struct loader {
     const struct load_options *o;
     struct load_report *report;
     struct lq_error *e;
-    unsigned n_workers, n_chunks;
+    unsigned n_workers, n_started, n_chunks;
     struct worker workers[THREADS_MAX];
     struct chunk *chunks;
     pthread_mutex_t lock;
     pthread_cond_t work, finished;
     uint64_t next_fill, next_take, next_settle; /* chunk numbers */
     bool stop;
-    /* the open file */
-    struct load_file *file;
-    struct checkpoint cp;
-    int64_t last_us;
-    bool has_last;
-    int64_t reference_us;
+    struct lane *lanes[LANES_MAX];
+    size_t n_lanes;
     /* committed with the next flush */
-    struct checkpoint *pending;
+    struct checkpoint *pending; /* of files that were read to their end */
     size_t n_pending, cap_pending;
     struct lq_arena pending_mem;
     struct tally tally;
@@ -71,19 +98,35 @@ struct loader {
     int64_t started_us, shown_us;
 };
 
-struct reading {
-    struct source *src;
-    struct lq_buf head; /* sniffed bytes, not yet handed on */
-    size_t head_at;
-};
-
+/* load_expect.c */
 /* Looks at the last lines of the files and tells the store where the data will end, so that what the finest tier would drop again never enters it. */
 void load__expect_high_water(struct store *s, const struct load_options *o, const char *const *paths, size_t n);
 
 /* load_identity.c */
-/* Find or make the identity of the open file; l->cp is its checkpoint. *known: there is one already. The result is a failure of the store. */
-LQ_MUST enum lq_err load__identify(struct loader *l, const struct reading *r, const struct labels *labels, bool is_stdin, bool *known);
+/* Find or make the identity of a lane that has its head; its cp is the checkpoint. *busy: a file of the same content is open: this one must wait for
+ * its end. The result is a failure of the store. */
+LQ_MUST enum lq_err load__identify(struct loader *l, struct lane *x, const struct labels *labels, bool *busy);
 /* The named format, the one it was loaded with before, or the detected one; NULL: none fits. */
-enum lq_err load__choose_format(struct loader *l, const struct reading *r, bool known, const struct format **out, struct lq_error *e);
+enum lq_err load__choose_format(struct loader *l, struct lane *x, struct lq_error *e);
+
+/* load_lane.c */
+/* Opens a file. *out is NULL when there is nothing to read: then file->state says why. *busy: not now (load__identify). The result is a
+ * failure of the store; the file's own is in its report. */
+LQ_MUST enum lq_err lane_open(struct loader *l, struct load_file *file, struct lane **out, bool *busy);
+void lane_close(struct lane **x);
+/* The next whole lines into c, which has CHUNK_BYTES; c->n may be 0 when the lane has ended. */
+void lane_fill(struct loader *l, struct lane *x, struct chunk *c);
+
+/* load_chunk.c */
+LQ_MUST enum lq_err lane_open_parsers(struct loader *l, struct lane *x, const struct labels *labels,
+                                      struct lq_error *e);
+void chunk_parse(struct worker *w, struct chunk *c);
+/* What depends on the lines before it; by the reading thread, in the order of the chunks of a lane. */
+void chunk_settle(struct loader *l, struct chunk *c);
+bool line_is_blank(lq_str line);
+/* The next line of *p, without its line end. */
+lq_str line_cut(const char **p, const char *end);
+/* The event time of the last line, of some bytes of whole lines, that parses. false: none of the last ones does. */
+bool lines_time(struct parser *parser, lq_str lines, int64_t *time_us);
 
 #endif

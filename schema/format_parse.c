@@ -442,24 +442,6 @@ static void fill_dims(struct parser *p, struct record *r)
 }
 
 /* Dimensions, error and success: remembered, or worked out. */
-static void decide(struct parser *p, struct record *r)
-{
-    char bytes[MEMO_KEY_BYTES_MAX];
-    lq_str key = parser_memo_key(p, bytes);
-    uint64_t hash = key.n > 0 ? lq_hash(key.p, key.n, 0) : 0;
-    const struct memo_entry *known = key.n > 0 ? memo_get(p->memo, key, hash) : NULL;
-    if (known != NULL) {
-        memcpy(r->dims, known->dims, known->n_dims * sizeof *known->dims);
-        r->error = known->error;
-        r->success = known->success;
-        r->memo = known->id;
-        return;
-    }
-    fill_derived(p);
-    fill_dims(p, r);
-    r->memo = key.n > 0 ? memo_put(p->memo, key, hash, p->schema.n_dims, r) : 0;
-}
-
 static void fill_measures(struct parser *p, struct record *r)
 {
     const struct format *f = p->f;
@@ -477,6 +459,28 @@ static void fill_measures(struct parser *p, struct record *r)
         v.n = v.n > VALUE_BYTES_MAX ? VALUE_BYTES_MAX : v.n;
         r->identities[i] = v.n == 1 && v.p[0] == '-' ? (lq_str){"", 0} : v;
     }
+}
+
+/* Dimensions, error, success and measures. The measures are worked out while memory brings what is remembered. */
+static void fill_record(struct parser *p, lq_str key, uint64_t hash, struct record *r)
+{
+    const struct memo_entry *known = NULL;
+    if (key.n > 0) {
+        memo_prefetch_entry(p->memo, hash);
+        fill_measures(p, r);
+        known = memo_get(p->memo, key, hash);
+    }
+    if (known != NULL) {
+        memcpy(r->dims, known->dims, known->n_dims * sizeof *known->dims);
+        r->error = known->error;
+        r->success = known->success;
+        r->memo = known->id;
+        return;
+    }
+    fill_derived(p);
+    fill_dims(p, r);
+    fill_measures(p, r);
+    r->memo = key.n > 0 ? memo_put(p->memo, key, hash, p->schema.n_dims, r) : 0;
 }
 
 /* The record becomes that of the line in its message, if there is one. What the envelope says stands where labels would. */
@@ -537,11 +541,16 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
         return result;
     }
     fill_extracts(p);
+    char bytes[MEMO_KEY_BYTES_MAX];
+    lq_str key = parser_memo_key(p, bytes);
+    uint64_t hash = key.n > 0 ? lq_hash(key.p, key.n, 0) : 0;
+    if (key.n > 0) {
+        memo_prefetch(p->memo, hash);
+    }
     if (!event_time(p, &r->time_us)) {
         return PARSE_BAD_TIME;
     }
-    decide(p, r);
-    fill_measures(p, r);
+    fill_record(p, key, hash, r);
     r->message = f->message_slot != UINT32_MAX ? p->s.slots[f->message_slot] : (lq_str){"", 0};
     p->partial = f->partial != NULL && predicate_true(f->partial, p->s.slots);
     while (f->inner_slot != UINT32_MAX && r->message.n > 0 && (r->message.p[r->message.n - 1] == '\n' || r->message.p[r->message.n - 1] == '\r')) {

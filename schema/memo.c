@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SLOTS = 2 * MEMO_ENTRIES_MAX, SEEN = 8192, NUMBER_SHIFT = 40 };
+enum { SLOTS = 2 * MEMO_ENTRIES_MAX, SEEN = 8192, NUMBER_SHIFT = 40, ENTRY_LINES = 4 };
 
 struct memo_slot {
     uint64_t hash;
@@ -36,6 +36,22 @@ void memo_free(struct memo **m)
         lq_arena_fini(&(*m)->mem);
         free(*m);
         *m = NULL;
+    }
+}
+
+void memo_prefetch(const struct memo *m, uint64_t hash)
+{
+    __builtin_prefetch(&m->slots[(uint32_t)hash % SLOTS]);
+}
+
+void memo_prefetch_entry(const struct memo *m, uint64_t hash)
+{
+    const struct memo_entry *e = m->slots[(uint32_t)hash % SLOTS].entry;
+    if (e != NULL) {
+        __builtin_prefetch(e);
+        for (uint32_t i = 1; i < ENTRY_LINES; i++) {
+            __builtin_prefetch((const char *)e + 64 * i);
+        }
     }
 }
 

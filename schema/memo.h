@@ -31,6 +31,9 @@ struct memo_entry {
     bool error, success;
     lq_str dims[];
 };
+/* Ask for the slot of a key, and then for its entry, some time before memo_get: both are seldom in the caches. */
+void memo_prefetch(const struct memo *m, uint64_t hash);
+void memo_prefetch_entry(const struct memo *m, uint64_t hash);
 /* NULL: not remembered. The entry lives until the next memo_tidy. */
 const struct memo_entry *memo_get(struct memo *m, lq_str key, uint64_t hash);
 /* Remember the dimensions of a record (texts are copied) if the key was asked for before; returns its number, 0 = not

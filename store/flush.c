@@ -386,6 +386,7 @@ static void flush_stream(struct flush *f, struct window *const *w, size_t n_wind
         if (ws == NULL) {
             continue;
         }
+        window_stream_settle(ws);
         if (first == NULL) {
             first = ws;
         } else {
@@ -395,7 +396,6 @@ static void flush_stream(struct flush *f, struct window *const *w, size_t n_wind
     }
     for (size_t i = 0; i < n_windows; i++) {
         if (w[i]->streams[st->id] != NULL) {
-            window_stream_settle(w[i]->streams[st->id]);
             merge_window_stats(st, w[i]->streams[st->id], 0);
         }
     }

@@ -18,7 +18,7 @@
 #include "store/heavy.h"
 #include "store/radix.h"
 
-enum { COUNTED_MAX = 256, SLOT_BITS = 6, ENTRY_BITS = 18, BUCKETS = 2 * FOLD_SLOTS, ROW_BITS = 32 };
+enum { COUNTED_MAX = 256, SLOT_BITS = 6, ENTRY_BITS = 18, BUCKETS = 2 * FOLD_SLOTS, ROW_BITS = 32, AHEAD = 16 };
 
 /* ---- order ---- */
 
@@ -119,6 +119,16 @@ static struct fold_run *new_run(struct folder *x, uint32_t series)
     return run;
 }
 
+/* The measures of a row that is AHEAD keys away: sorted by series, rows lie far apart in the log. */
+static void prefetch_row(const struct folder *x, size_t i, size_t n)
+{
+    if (i + AHEAD < n) {
+        for (uint32_t m = 0; m < x->o->n_measures; m++) {
+            __builtin_prefetch(&x->o->measures[m][(uint32_t)x->keys[i + AHEAD]]);
+        }
+    }
+}
+
 /* Sorted keys to cells, series runs and bins. */
 static void walk(struct folder *x, size_t n, struct fragment *cells)
 {
@@ -131,7 +141,9 @@ static void walk(struct folder *x, size_t n, struct fragment *cells)
     for (size_t i = 0, end; i < n; i = end) {
         uint64_t key = x->keys[i] >> ROW_BITS;
         uint32_t series = (uint32_t)(key >> SLOT_BITS);
+        prefetch_row(x, i, n);
         for (end = i + 1; end < n && x->keys[end] >> ROW_BITS == key; end++) {
+            prefetch_row(x, end, n);
         }
         if (run == NULL || run->series != series) {
             run = new_run(x, series);
@@ -283,6 +295,9 @@ static void deal_entries(struct folder *x, const uint32_t *rows, size_t n, int64
     const struct fold_series *s = x->s;
     for (size_t i = 0; i < n; i++) {
         uint32_t r = rows[i], local = p < o->n_identities ? o->identities[p][r] : 0;
+        if (p < o->n_identities && i + AHEAD < n) {
+            __builtin_prefetch(&o->identity_hashes[p][o->identities[p][rows[i + AHEAD]]]);
+        }
         uint64_t slot = (uint64_t)(o->time_s[r] - hour) / 60,
                  entry = local != 0 ? distinct_entry(o->identity_hashes[p][local]) : 0;
         x->keys[i] = (slot << ENTRY_BITS | entry) << ROW_BITS | r;
@@ -430,6 +445,9 @@ static void fold_heavy(struct folder *x, const uint32_t *rows, size_t n, int64_t
         grow_counts(x, o->identity_count[p] + 1);
         for (size_t i = 0; i < n; i++) {
             uint32_t local = o->identities[p][rows[i]], error = x->s->error[o->series[rows[i]]];
+            if (i + AHEAD < n) {
+                __builtin_prefetch(&x->counts[0][o->identities[p][rows[i + AHEAD]]], 1);
+            }
             if (local != 0 && x->counts[error][local]++ == 0) {
                 x->touched[n_touched++] = local << 1 | error;
             }

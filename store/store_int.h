@@ -195,12 +195,22 @@ struct window_dim {
     uint32_t *first_slot, *error_slot;
     size_t cap_ex;
 };
+/* An identity gets its local id a few observations late: its slot in the map, and then its key, arrive from memory meanwhile. */
+enum { LATE = 4, LATE_KEY = 2, LATE_BYTES_MAX = 46 };
+struct late_identity {
+    uint64_t hash;
+    uint32_t row;
+    uint16_t n; /* 0: free */
+    char text[LATE_BYTES_MAX];
+};
 struct window_identity {
     struct lq_map ids;
     lq_str *names; /* by local id, 0 unused */
     uint64_t *hashes;
     size_t cap_names, cap_hashes;
     uint32_t n;
+    struct late_identity late[LATE];
+    uint32_t next_late;
 };
 struct window_memo { /* what records with one memo number (record.h) did to the dimensions, given to them all at once */
     uint64_t memo;   /* 0: free */
@@ -238,7 +248,7 @@ struct window {
     int64_t limit_us; /* later records are filed under it */
 };
 void window_stream_reset(struct window_stream *ws);
-/* Before the statistics of the dimensions are read. */
+/* Before the observations and the statistics of the dimensions are read. */
 void window_stream_settle(struct window_stream *ws);
 /* Append the observations of `from` (same stream) to `to`, translating local identity ids. */
 void window_stream_absorb(struct window_stream *to, struct window_stream *from);

@@ -83,8 +83,12 @@ void window_stream_reset(struct window_stream *ws)
         x->last_len = UINT32_MAX;
     }
     for (uint32_t i = 0; i < IDENTITY_MAX; i++) {
-        lq_map_fini(&ws->identities[i].ids);
-        ws->identities[i].n = 1;
+        struct window_identity *x = &ws->identities[i];
+        lq_map_fini(&x->ids);
+        x->n = 1;
+        for (uint32_t k = 0; k < LATE; k++) {
+            x->late[k].n = 0;
+        }
     }
     if (ws->memos != NULL) {
         memset(ws->memos, 0, WINDOW_MEMOS * sizeof *ws->memos);
@@ -261,6 +265,34 @@ static uint32_t local_identity(struct window_identity *x, lq_str name, uint64_t 
     return id;
 }
 
+static void settle_late(struct window_stream *ws, uint32_t k, struct late_identity *x)
+{
+    if (x->n > 0) {
+        ws->identity[k][x->row] = local_identity(&ws->identities[k], (lq_str){x->text, x->n}, x->hash);
+        x->n = 0;
+    }
+}
+
+/* The identity of the observation that is appended next; its place in the log must be there. */
+static void observe_identity(struct window_stream *ws, uint32_t k, lq_str text)
+{
+    struct window_identity *x = &ws->identities[k];
+    uint64_t hash = lq_hash(text.p, text.n, 0);
+    if (text.n > LATE_BYTES_MAX) {
+        ws->identity[k][ws->n] = local_identity(x, text, hash);
+        return;
+    }
+    lq_map_prefetch(&x->ids, hash);
+    const struct late_identity *earlier = &x->late[(x->next_late + LATE - LATE_KEY) % LATE];
+    struct late_identity *slot = &x->late[x->next_late++ % LATE];
+    if (earlier->n > 0) {
+        lq_map_prefetch_key(&x->ids, earlier->hash);
+    }
+    settle_late(ws, k, slot);
+    *slot = (struct late_identity){.hash = hash, .row = ws->n, .n = (uint16_t)text.n};
+    memcpy(slot->text, text.p, text.n);
+}
+
 /* Room for `more` observations, with at least so many measures and identities. */
 static void reserve_log(struct window_stream *ws, uint32_t more, uint32_t n_measures, uint32_t n_identities)
 {
@@ -290,8 +322,7 @@ static void reserve_log(struct window_stream *ws, uint32_t more, uint32_t n_meas
     ws->cap = cap;
 }
 
-static void append_log(struct window_stream *ws, const struct stream_use *u, const struct record *r,
-                       const uint64_t *identity_hash, uint32_t series)
+static void append_log(struct window_stream *ws, const struct stream_use *u, const struct record *r, uint32_t series)
 {
     uint32_t i = ws->n;
     uint8_t set = 0;
@@ -299,15 +330,6 @@ static void append_log(struct window_stream *ws, const struct stream_use *u, con
         if ((r->measure_set >> m & 1) != 0) {
             ws->measures[u->measure_to[m]][i] = r->measures[m];
             set |= (uint8_t)(1U << u->measure_to[m]);
-        }
-    }
-    for (uint32_t k = 0; k < ws->n_identities; k++) {
-        ws->identity[k][i] = 0;
-    }
-    for (uint32_t k = 0; k < u->schema.n_identities; k++) {
-        if (r->identities[k].n > 0) {
-            uint32_t to = u->identity_to[k];
-            ws->identity[to][i] = local_identity(&ws->identities[to], r->identities[k], identity_hash[k]);
         }
     }
     int64_t s = r->time_us / US;
@@ -345,6 +367,11 @@ void window_stream_settle(struct window_stream *ws)
             memo_settle(ws, &ws->memos[i]);
         }
     }
+    for (uint32_t k = 0; k < ws->n_identities; k++) {
+        for (uint32_t i = 0; i < LATE; i++) {
+            settle_late(ws, k, &ws->identities[k].late[i]);
+        }
+    }
 }
 
 /* The last line that the memo saw is not better than this one as an example of any value: it is later than one that was
@@ -361,6 +388,13 @@ static struct window_memo *memo_of(struct window_stream *ws, uint64_t memo)
         ws->memos = lq_alloc(WINDOW_MEMOS * sizeof *ws->memos);
     }
     return &ws->memos[memo % WINDOW_MEMOS];
+}
+
+static void memo_prefetch_of(struct window_stream *ws, uint64_t memo)
+{
+    const char *m = (const char *)memo_of(ws, memo);
+    __builtin_prefetch(m, 1);
+    __builtin_prefetch(m + offsetof(struct window_memo, success), 1);
 }
 
 /* The record went the long way: the next ones with its number need not. */
@@ -446,21 +480,23 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
         r = &limited;
         w->future++;
     }
-    uint64_t identity_hash[IDENTITY_MAX];
-    for (uint32_t k = 0; k < u->schema.n_identities;
-         k++) { /* the one map that is larger than the caches: its slot arrives meanwhile */
-        identity_hash[k] = lq_hash(r->identities[k].p, r->identities[k].n, 0);
-        lq_map_prefetch(&ws->identities[u->identity_to[k]].ids, identity_hash[k]);
+    if (r->memo != 0) {
+        memo_prefetch_of(ws, r->memo);
+    }
+    reserve_log(ws, 1, u->stream->schema.n_measures, u->stream->schema.n_identities);
+    for (uint32_t k = 0; k < ws->n_identities; k++) {
+        ws->identity[k][ws->n] = 0;
+    }
+    for (uint32_t k = 0; k < u->schema.n_identities; k++) {
+        if (r->identities[k].n > 0) {
+            observe_identity(ws, u->identity_to[k], r->identities[k]);
+        }
     }
     ws->first_us = r->time_us < ws->first_us ? r->time_us : ws->first_us;
     ws->last_us = r->time_us > ws->last_us ? r->time_us : ws->last_us;
     ws->errors += r->error;
     uint32_t series = observe_series(w, ws, u, r);
-    for (uint32_t k = 0; k < u->schema.n_identities; k++) {
-        lq_map_prefetch_key(&ws->identities[u->identity_to[k]].ids, identity_hash[k]);
-    }
-    reserve_log(ws, 1, u->stream->schema.n_measures, u->stream->schema.n_identities);
-    append_log(ws, u, r, identity_hash, series);
+    append_log(ws, u, r, series);
     w->observations++;
 }
 

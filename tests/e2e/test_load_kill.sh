@@ -33,6 +33,21 @@ zstd -q -c web-2/app.log >"$dir/moved/app-web-2.log.zst"
 "$lq" load --data "$dir/whole" "$dir/moved/web-1/access.log.1.gz" "$dir/moved/app-web-2.log.zst" web-3/access.log | grep -c 'already loaded' | grep -qx 3
 [ "$(digest "$dir/whole")" = "$want" ] || { echo "the same content was counted twice"; exit 1; }
 
+# More files than are open at once, the same content among them twice; each with its own line count.
+mkdir "$dir/many"
+for i in $(seq 10 40); do head -n "$i" web-1/access.log | sed "s/^/$i/" >"$dir/many/$i.log"; done
+cp "$dir/many/40.log" "$dir/many/05.log"
+"$lq" load --data "$dir/several" "$dir"/many/*.log >"$dir/several.out"
+grep -c ' loaded, ' "$dir/several.out" | grep -qx 31 && grep -c 'already loaded' "$dir/several.out" | grep -qx 1 || { cat "$dir/several.out"; exit 1; }
+[ "$("$lq" count --data "$dir/several" --since 2000-01-01 --format csv | tail -1)" = "combined_time,775" ] || { echo "many files: another count"; exit 1; }
+
+# Files longer than what is committed at once: the checkpoint of each stays its own.
+for i in 1 2; do
+  awk -v h="$i" 'BEGIN { for (i = 0; i < 250000; i++) printf "10.0.%d.%d - - [0%d/Mar/2026:%02d:%02d:%02d +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"a\"\n", h, i % 250, h + 1, i / 3600 % 24, i / 60 % 60, i % 60 }' >"$dir/long$i.log"
+done
+"$lq" load --data "$dir/long" "$dir"/long?.log >/dev/null
+"$lq" load --data "$dir/long" "$dir"/long?.log | grep -c 'already loaded' | grep -qx 2 || { echo "long files are loaded twice"; exit 1; }
+
 # A file that grows, and a truncated archive that is completed.
 mkdir -p "$dir/grow/web-9" && head -n 5 web-1/access.log >"$dir/grow/web-9/access.log"
 "$lq" load --data "$dir/grown" "$dir/grow/web-9/access.log" >/dev/null
