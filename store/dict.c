@@ -6,13 +6,19 @@
  * value that succeeds takes the slot of the live value unused for longest (by event time, at least a day). Ids are never reused: old data
  * keep their meaning. What is not admitted is filed under "(overflow)" and counted.
  *
+ * So with series: `series_max` counts those that were used within SERIES_LIVE_DAYS before the newest event, so that the series of old releases do not
+ * keep out those of the next one; SERIES_TOTAL times as many may exist. Over the cap a combination keeps the values of the dimensions that have few of
+ * them (host, version, status, level) and loses those that have many (route, template); for such there is a COARSE_SHARE-th of room, and at last
+ * everything but `error` is "(overflow)".
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
 
+#include "schema/timefmt.h"
 #include "store/store_int.h"
 
-enum { PROBATION_SHARE = 4, VALUE_RETIRED = 2 };
+enum { PROBATION_SHARE = 4, VALUE_RETIRED = 2, SERIES_LIVE_DAYS = 2, SERIES_TOTAL = 4, COARSE_VALUES_MAX = 64, COARSE_SHARE = 4 };
 
 static uint32_t add_value(struct dict *d, lq_str text, uint64_t hash)
 {
@@ -230,28 +236,82 @@ void stream_add_series(struct stream *st, const uint32_t ids[DIM_MAX])
     st->n_series++;
 }
 
-uint32_t stream_series(struct stream *st, const uint32_t ids[DIM_MAX])
+/* Event days fit 16 bits until 2149; a series of another time is never live. */
+static void series_used(struct stream *st, uint32_t series, int64_t day)
 {
-    uint32_t overflow[DIM_MAX] = {0}, id = lq_map_get(&st->series_ids, series_key(ids));
-    if (id != LQ_MAP_NONE) {
-        return id;
+    size_t known = st->cap_series_day;
+    if (st->n_series > known) {
+        lq_grow(&st->series_day, &st->cap_series_day, st->n_series, sizeof *st->series_day);
+        memset(st->series_day + known, 0, (st->cap_series_day - known) * sizeof *st->series_day);
     }
-    if (st->n_series >= st->store->o.series_max) {
-        for (uint32_t d = 0; d < DIM_MAX; d++) {
-            overflow[d] = d == DIM_ERROR ? ids[d] : d < st->schema.n_dims ? (uint32_t)VALUE_OVERFLOW : (uint32_t)VALUE_ABSENT;
-        }
-        id = lq_map_get(&st->series_ids, series_key(overflow));
-        st->store->overflow_series++;
-        if (id != LQ_MAP_NONE) {
-            return id;
-        }
-        ids = overflow;
+    if (day > st->series_day[series] && day <= UINT16_MAX) {
+        st->series_day[series] = (uint16_t)day;
     }
-    id = st->n_series;
+}
+
+static uint32_t new_series(struct stream *st, const uint32_t ids[DIM_MAX], int64_t day)
+{
+    uint32_t id = st->n_series;
     stream_add_series(st, ids);
     lq_grow(&st->series_marginals, &st->cap_marginals, ((size_t)id + 1) * MARGINALS_MAX, sizeof *st->series_marginals);
     series_marginals(st, id, ids);
+    st->live_series++;
+    series_used(st, id, day);
     return id;
+}
+
+/* The series of which the dimensions with more than few_max values are cut to the overflow value. */
+static void coarsen(const struct stream *st, const uint32_t ids[DIM_MAX], uint32_t few_max, uint32_t out[DIM_MAX])
+{
+    for (uint32_t d = 0; d < DIM_MAX; d++) {
+        bool keep = d == DIM_ERROR || d >= st->schema.n_dims || st->dims[d].n - VALUE_OVERFLOW - 1 <= few_max;
+        out[d] = keep ? ids[d] : (uint32_t)VALUE_OVERFLOW;
+    }
+}
+
+static void count_live(struct stream *st, int64_t day)
+{
+    st->live_series = 0;
+    st->live_day = day;
+    for (uint32_t i = 0; i < st->n_series && i < st->cap_series_day; i++) {
+        st->live_series += st->series_day[i] + SERIES_LIVE_DAYS > day;
+    }
+}
+
+uint32_t stream_series(struct stream *st, const uint32_t ids[DIM_MAX], int64_t time_us, bool *over)
+{
+    uint32_t coarse[DIM_MAX], id = lq_map_get(&st->series_ids, series_key(ids));
+    uint32_t max = st->store->o.series_max, total = max * SERIES_TOTAL;
+    int64_t day = time_us / US / DAY_S;
+    *over = false;
+    if (id != LQ_MAP_NONE) {
+        return id;
+    }
+    if (st->live_series >= max && day > st->live_day) {
+        count_live(st, day);
+    }
+    if (st->live_series < max && st->n_series < total) {
+        return new_series(st, ids, day);
+    }
+    *over = true;
+    for (uint32_t few = COARSE_VALUES_MAX;; few = 0) {
+        coarsen(st, ids, few, coarse);
+        id = lq_map_get(&st->series_ids, series_key(coarse));
+        if (id != LQ_MAP_NONE) {
+            return id;
+        }
+        if (few == 0 || (st->live_series < max + max / COARSE_SHARE && st->n_series < total + total / COARSE_SHARE)) {
+            return new_series(st, coarse, day);
+        }
+    }
+}
+
+void stream_count_live(struct stream *st, const uint32_t *series, const int64_t *time_s, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        series_used(st, series[i], time_s[i] / DAY_S);
+    }
+    count_live(st, st->high_water_us / US / DAY_S);
 }
 
 void stream_encode_series(const struct stream *st, uint32_t chunk, struct lq_buf *out)

@@ -149,7 +149,8 @@ static void fold_stream(struct flush *f, int64_t high_water_us)
             for (uint32_t d = DIM_ERROR + 1; d < st->schema.n_dims; d++) {
                 ids[d] = VALUE_OVERFLOW;
             }
-            l.overflow_series[error] = stream_series(st, ids);
+            bool over;
+            l.overflow_series[error] = stream_series(st, ids, INT64_MIN, &over);
         }
     }
     struct fold_series fs = {st->series_error, MARGINALS_MAX, st->series_marginals};
@@ -403,6 +404,7 @@ static void flush_stream(struct flush *f, struct window *const *w, size_t n_wind
     st->lines += observed;
     if (observed > 0) {
         f->ws = first;
+        stream_count_live(st, first->series, first->time_s, first->n);
         int64_t hw = st->high_water_us > f->s->expected_us ? st->high_water_us : f->s->expected_us, reach = tier_from(TIER_1H, hw);
         for (uint32_t i = 0; i < observed; i++) {
             f->before_reach += first->time_s[i] < reach;
@@ -444,17 +446,18 @@ static bool touched(const struct stream *st, struct window *const *w, size_t n)
 
 static void put_counters(struct flush *f, struct window *const *w, size_t n_windows, const struct counter_delta *c, size_t n)
 {
-    uint64_t future = 0, values = 0;
+    uint64_t future = 0, values = 0, series = 0;
     for (size_t i = 0; i < n_windows; i++) {
         future += w[i]->future;
         values += w[i]->overflow_values;
+        series += w[i]->overflow_series;
     }
     for (size_t i = 0; i < n; i++) {
         add_counter(f, c[i].name, c[i].n);
     }
     add_counter(f, "future_time", future);
     add_counter(f, "overflow_values", values);
-    add_counter(f, "overflow_series", f->s->overflow_series);
+    add_counter(f, "overflow_series", series);
     add_counter(f, "overflow_cells", f->overflow_cells);
     add_counter(f, "before_reach", f->before_reach);
 }
@@ -518,7 +521,6 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
     }
     if (f.err == LQ_OK) {
         s->flush_no = f.flush_no;
-        s->overflow_series = 0;
         for (size_t i = 0; i < n_windows; i++) {
             window_clear(w[i]);
         }

@@ -30,7 +30,7 @@ struct store_options {
     uint64_t disk_bytes_max; /* of data.mdb: retention keeps below, a flush beyond fails with LQ_ENOSPC; 0 = no limit */
     uint32_t snapshot_s_max; /* an older snapshot is refused further reading, so that it cannot pin pages for ever; 0 = 300 s */
     uint32_t dim_values_max;  /* cap per dimension, 0 = 10,000 */
-    uint32_t series_max;      /* cap per stream, 0 = 100,000 */
+    uint32_t series_max;      /* cap per stream on series in use, 0 = 100,000; four times as many may ever be (dict.c) */
     uint32_t bucket_cells_max; /* cap per bucket of a stream, 0 = 50,000 */
 };
 LQ_MUST enum lq_err store_open(const char *dir, const struct store_options *o, struct store **out, struct lq_error *e);

@@ -70,6 +70,10 @@ struct stream {
     uint32_t n_series, series_saved;
     uint8_t *series_error;
     size_t cap_error;
+    uint16_t *series_day; /* write side: the newest event day of each, 0 = not known */
+    size_t cap_series_day;
+    uint32_t live_series; /* as of live_day */
+    int64_t live_day;
     uint32_t *series_marginals; /* n_series * MARGINALS_MAX */
     size_t cap_marginals;
     /* marginals */
@@ -108,7 +112,6 @@ struct store {
     struct key_buf compact_at;     /* where it goes on */
     bool compact_due, retain_due;
     int64_t expected_us;
-    uint64_t overflow_values, overflow_series; /* since the last flush */
 };
 
 struct stream_use {
@@ -146,8 +149,10 @@ void dict_merge_stats(struct dict *d, uint32_t id, const struct value_stats *s);
 void dict_take_stats(struct dict *d, uint32_t id, const struct value_stats *s);
 void dict_encode_chunk(const struct dict *d, uint32_t chunk, struct lq_buf *out);
 LQ_MUST enum lq_err dict_decode_chunk(struct dict *d, lq_str bytes);
-/* Series of value ids (n = DIM_MAX). The overflow series when the cap is reached. */
-uint32_t stream_series(struct stream *st, const uint32_t ids[DIM_MAX]);
+/* Series of value ids (n = DIM_MAX). *over: the cap is reached, and this is a coarser series. */
+uint32_t stream_series(struct stream *st, const uint32_t ids[DIM_MAX], int64_t time_us, bool *over);
+/* Observations that were committed: which series are in use (see dict.c). */
+void stream_count_live(struct stream *st, const uint32_t *series, const int64_t *time_s, uint32_t n);
 void stream_add_series(struct stream *st, const uint32_t ids[DIM_MAX]);
 void stream_add_marginal(struct stream *st, struct marginal_info m);
 void stream_encode_series(const struct stream *st, uint32_t chunk, struct lq_buf *out);
@@ -222,6 +227,7 @@ struct window_memo { /* what records with one memo number (record.h) did to the 
 };
 struct window_stream {
     struct stream *stream;
+    bool overflowed; /* the series cache holds coarser series: they are looked up again after the flush */
     struct window_memo *memos; /* WINDOW_MEMOS, or NULL before the first */
     struct window_dim dims[DIM_MAX];
     struct lq_map series_cache;

@@ -34,6 +34,7 @@ void stream_free(struct stream **sp)
     lq_map_fini(&st->marginal_ids);
     free(st->series);
     free(st->series_error);
+    free(st->series_day);
     free(st->series_marginals);
     free(st->marginals);
     lq_arena_fini(&st->names);

@@ -12,6 +12,7 @@
 #include "store/store_int.h"
 
 enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400, WINDOW_MEMOS = 8192 };
+#define SERIES_OVER (1U << 31) /* beside a series number: it is a coarser one */
 
 enum lq_err window_new(struct store *s, struct window **out, struct lq_error *e)
 {
@@ -92,6 +93,10 @@ void window_stream_reset(struct window_stream *ws)
     }
     if (ws->memos != NULL) {
         memset(ws->memos, 0, WINDOW_MEMOS * sizeof *ws->memos);
+    }
+    if (ws->overflowed) {
+        lq_map_fini(&ws->series_cache);
+        ws->overflowed = false;
     }
     ws->n = 0;
     ws->n_examples = 0;
@@ -236,15 +241,18 @@ static void examples_of(struct window_stream *ws, uint32_t d, uint32_t id, const
     x->error_time[id] = r->time_us;
 }
 
-static uint32_t series_of(struct window *w, struct window_stream *ws, const uint32_t ids[DIM_MAX])
+static uint32_t series_of(struct window *w, struct window_stream *ws, const uint32_t ids[DIM_MAX], int64_t time_us)
 {
     lq_str key = {(const char *)ids, ws->stream->schema.n_dims * sizeof *ids}; /* the rest is absent */
     uint64_t hash = lq_hash(key.p, key.n, 0);
     uint32_t series = lq_map_get_hashed(&ws->series_cache, key, hash);
     if (series == LQ_MAP_NONE) {
+        bool over;
         pthread_mutex_lock(&w->store->lock);
-        series = stream_series(ws->stream, ids);
+        series = stream_series(ws->stream, ids, time_us, &over);
         pthread_mutex_unlock(&w->store->lock);
+        ws->overflowed = ws->overflowed || over;
+        series |= over ? SERIES_OVER : 0;
         if (ws->series_cache.n < SERIES_CACHE_MAX) {
             lq_map_add(&ws->series_cache, key, hash, series);
         }
@@ -462,7 +470,11 @@ static uint32_t observe_series(struct window *w, struct window_stream *ws, const
     }
     uint32_t ids[DIM_MAX] = {0};
     observe_dims(w, ws, u, r, ids);
-    uint32_t series = series_of(w, ws, ids);
+    uint32_t series = series_of(w, ws, ids, r->time_us);
+    if ((series & SERIES_OVER) != 0) {
+        w->overflow_series++;
+        return series & ~(uint32_t)SERIES_OVER;
+    }
     if (m != NULL) {
         memo_take(ws, r, ids, series);
     }

@@ -36,7 +36,7 @@ static const struct {
     {"line_too_long", "lines cut at 1 MiB"},
     {"nul_bytes", "unparsed lines that hold NUL bytes"},
     {"overflow_values", "values over the cap of their dimension: counted as (other)"},
-    {"overflow_series", "series over the cap of their stream: counted together"},
+    {"overflow_series", "records of series over the cap of their stream: counted without their route, template and the like"},
     {"overflow_cells", "records over the cap of cells in a bucket: counted together"},
 };
 enum { ODDITIES = sizeof oddities / sizeof oddities[0] };

@@ -195,6 +195,51 @@ Test(store_content, caps_do_not_blind)
     remove_dir(dir);
 }
 
+/* Fills a store that has room for 200 series with releases that have 150 each, all routes of one in use for days; then one with far too many. */
+Test(store_content, old_series_do_not_keep_out_those_of_the_next_release)
+{
+    char dir[64], route[32], version[32];
+    struct lq_error e = {0};
+    struct snapshot *snap = NULL;
+    struct window *w = NULL;
+    struct stream_use *u = NULL;
+    struct generated g;
+    int64_t start = 1772000000;
+    temp_dir(dir);
+    struct store *s = open_store(dir, (struct store_options){.series_max = 200});
+    cr_assert(window_new(s, &w, &e) == LQ_OK && stream_use_open(s, &web_schema, &u, &e) == LQ_OK);
+    struct window *all[] = {w};
+    for (uint32_t release = 0; release < 5; release++) {
+        uint32_t routes = release < 4 ? 150 : 500;
+        for (uint32_t i = 0; i < routes; i++) {
+            generate(0, &g);
+            g.r.time_us = (start + (int64_t)release * 4 * 86400 + i) * 1000000;
+            g.r.dims[0] = LQ_STR("false");
+            g.r.error = false;
+            g.r.success = true;
+            snprintf(route, sizeof route, "/r%u", i);
+            snprintf(version, sizeof version, "%u.0", release);
+            g.r.dims[6] = lq_str_of(route);
+            g.r.dims[3] = lq_str_of(version);
+            window_observe(w, u, &g.r);
+        }
+        cr_assert(store_flush(s, all, 1, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
+        cr_assert(snapshot_open(s, &snap, &e) == LQ_OK);
+        cr_expect(snapshot_counter(snap, "overflow_series") == (release < 4 ? 0 : 300), "release %u: %llu over", release,
+                  (unsigned long long)snapshot_counter(snap, "overflow_series"));
+        cr_expect(snapshot_n_series(snap, 0) == (release < 4 ? 150 * (release + 1) : 601 + 200), "release %u: %u series", release, snapshot_n_series(snap, 0));
+        if (release == 4) { /* what is over the cap loses its route, not its version */
+            const uint32_t *ids = snapshot_series(snap, 0, snapshot_n_series(snap, 0) - 1);
+            cr_expect(ids[6] == VALUE_OVERFLOW && ids[3] != VALUE_OVERFLOW);
+        }
+        snapshot_close(&snap);
+    }
+    window_free(&w);
+    stream_use_close(&u);
+    store_close(&s);
+    remove_dir(dir);
+}
+
 Test(store_content, a_line_from_the_future_expires_nothing)
 {
     char dir[64];
