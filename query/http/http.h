@@ -34,6 +34,7 @@ struct http_request {
     lq_str tail; /* of a route that ends in a star: what it stands for */
     lq_str body;
     lq_str content_type;
+    lq_str peer; /* the sender's address, without its port */
     uint32_t n_params;
     struct http_param params[HTTP_PARAMS_MAX];
     struct lq_arena *mem; /* lives until the response was sent */
@@ -44,6 +45,10 @@ lq_str http_param(const struct http_request *r, const char *name);
 bool http_has_param(const struct http_request *r, const char *name);
 /* NUL-terminated copy in r->mem, NULL when absent or empty. */
 const char *http_param_text(const struct http_request *r, const char *name);
+/* The answer is not yet known when the handler returns: somebody calls http_finish, once, on any thread (also before the handler has returned); until then
+ * request and response live. The server's stop waits for it. */
+void http_defer(const struct http_request *r);
+void http_finish(struct http_job *j);
 /* The client has gone, or the time of the request is over. */
 bool http_stopped(const struct http_request *r);
 /* "a=1&b=x%20y" (also + for a blank) added to r->params; false when there are more than HTTP_PARAMS_MAX or an escape is broken. */

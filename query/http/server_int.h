@@ -1,15 +1,67 @@
 /*
- * server_int.h - small parts of the server: headers, addresses, gzip, files
+ * server_int.h - inside the server: its structs; screening and answers; headers, addresses, gzip, files
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef LQ_HTTP_SERVER_INT_H
 #define LQ_HTTP_SERVER_INT_H
 
+#include <ev.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "query/http/rate.h"
 #include "query/http/server.h"
 
-struct MHD_Connection;
 struct sockaddr_storage;
+
+struct http_job {
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    struct http_request request;
+    struct http_response response;
+    struct lq_arena mem;
+    struct lq_buf body;
+    const char *uri, *method, *encoding;
+    const struct http_route *route;
+    void *ctx;
+    enum { JOB_NEW, JOB_COLLECTING, JOB_REFUSED, JOB_QUEUED, JOB_DONE } state;
+    int64_t start_us, deadline_us, looked_us;
+    int fd;
+    bool gone, deferred, finished, parked; /* http_defer, http_finish; a worker has left it to whoever finishes it */
+    size_t counted; /* bytes of the body, of bodies_bytes */
+    struct http_job *next;
+};
+
+struct http_server {
+    struct http_server_options o;
+    struct http_tokens *tokens;
+    struct MHD_Daemon *daemon;
+    struct ev_loop *loop;
+    ev_io io;
+    ev_timer timer;
+    ev_async wake;
+    char *key_pem, *cert_pem;
+    pthread_t *workers;
+    unsigned n_workers;
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    struct http_job *head, **tail; /* waiting */
+    unsigned waiting, running, parked;
+    size_t bodies_bytes; /* being received and in hand; the loop's thread */
+    struct http_rate *rate;
+    bool ending;
+    atomic_bool stop_all;
+    atomic_uint_fast64_t requests, rejected, failed, stopped, connections;
+};
+
+/* server_request.c, on the loop's thread. The headers are there: false, a refusal is written. */
+bool http__screen(struct http_server *s, struct http_job *j);
+void http__refuse(struct http_job *j, int status, const char *code, const char *message);
+enum MHD_Result http__answer(struct http_job *j);
+/* On a worker: the body as the handler wants it (unzipped, a form read). False: a refusal is written. */
+bool http__open_body(struct http_job *j);
 
 const char *http__header(struct MHD_Connection *c, const char *name); /* NULL when absent */
 /* A Host header that names this machine's loopback: localhost, 127.x.x.x, [::1], with or without a port. */
