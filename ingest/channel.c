@@ -182,7 +182,7 @@ static const struct format *detect(struct channel *c, lq_str sample)
 {
     struct feed *feed = c->feed;
     struct detection d;
-    if (!c->is_app && fits(feed->last_format, feed->tz, feed->p->now_us, sample)) {
+    if (!c->is_app && feed->in->kind != INPUT_HTTP && fits(feed->last_format, feed->tz, feed->p->now_us, sample)) {
         return feed->last_format;
     }
     pthread_mutex_lock(&feed->p->formats->lock);

@@ -16,7 +16,7 @@
 enum { SECOND_US = 1000000 };
 #define HOUR_US (3600LL * SECOND_US)
 
-static const char *const kind_names[INPUT_KINDS] = {"tcp", "syslog_tcp", "syslog_udp", "syslog_tls", "relp", "unix", "unix_dgram", "tail", "stdin"};
+static const char *const kind_names[INPUT_KINDS] = {"tcp", "syslog_tcp", "syslog_udp", "syslog_tls", "relp", "unix", "unix_dgram", "tail", "stdin", "http"};
 static const char *const full_names[] = {"wait", "drop"};
 static const char *const client_names[] = {"none", "optional", "required"};
 
@@ -90,6 +90,7 @@ static const struct key http_keys[] = {
     {"tls_cert", KEY_TEXT, CF(http_tls_cert), 0, 0, 0, NULL, 0},
     {"tls_key", KEY_TEXT, CF(http_tls_key), 0, 0, 0, NULL, 0},
     {"cors_origin", KEY_TEXT, CF(http_cors_origin), 0, 0, 0, NULL, 0},
+    {"rate_max", KEY_NUMBER32, CF(http_rate_max), 0, 0, 1000000, NULL, 0},
 };
 enum { HTTP_KEYS = sizeof http_keys / sizeof http_keys[0] };
 
@@ -308,7 +309,7 @@ static enum lq_err read_input(struct reader *r, int node, struct input_config *i
     }
     if (err == LQ_OK && !typed) {
         yaml_doc_fail(d, node, r->e, "an input needs type");
-        lq_error_hint(r->e, "one of tcp, syslog_tcp, syslog_udp, syslog_tls, relp, unix, unix_dgram, tail, stdin");
+        lq_error_hint(r->e, "one of tcp, syslog_tcp, syslog_udp, syslog_tls, relp, unix, unix_dgram, tail, stdin, http");
         err = LQ_EINVAL;
     }
     if (err == LQ_OK) {
@@ -375,6 +376,7 @@ static struct config *new_config(void)
     c->ack_us = SECOND_US / 10;
     c->compact_us = 60LL * SECOND_US;
     c->window_lines = 200000;
+    c->http_rate_max = 200;
     c->buffer_bytes_max = 32 << 20;
     c->tz_name = "local";
     return c;
@@ -411,6 +413,27 @@ static enum lq_err read_http(struct reader *r, int node)
     return err;
 }
 
+/* Where there is an HTTP server logs may be pushed: its input needs no mention, but may have one, for labels or a format. */
+static enum lq_err add_http_input(struct config *c, struct lq_error *e)
+{
+    if (c->http == NULL || strcmp(c->http, "off") == 0) {
+        return LQ_OK;
+    }
+    for (uint32_t i = 0; i < c->n_inputs; i++) {
+        if (c->inputs[i].kind == INPUT_HTTP) {
+            return LQ_OK;
+        }
+    }
+    if (c->n_inputs == INPUTS_MAX) {
+        return lq_error_set(e, LQ_EINVAL, "more than %d inputs, that of HTTP included", INPUTS_MAX);
+    }
+    struct input_config *in = &c->inputs[c->n_inputs];
+    in->kind = INPUT_HTTP;
+    input_defaults(in);
+    name_input(c, in, c->n_inputs++);
+    return LQ_OK;
+}
+
 static enum lq_err read_config(struct reader *r)
 {
     struct yaml_doc *d = r->doc;
@@ -428,6 +451,9 @@ static enum lq_err read_config(struct reader *r)
         } else if (err == LQ_OK) {
             err = read_value(r, k, value, r->c);
         }
+    }
+    if (err == LQ_OK) {
+        err = add_http_input(r->c, r->e);
     }
     if (err == LQ_OK && r->c->n_inputs == 0) {
         lq_error_set(r->e, LQ_EINVAL, "no inputs: lqd would have nothing to do");
@@ -487,7 +513,10 @@ static enum lq_err of_kinds(const enum input_kind *kinds, size_t n, const char *
         }
         name_input(c, in, c->n_inputs++);
     }
-    enum lq_err err = load_zones(c, e);
+    enum lq_err err = add_http_input(c, e);
+    if (err == LQ_OK) {
+        err = load_zones(c, e);
+    }
     if (err != LQ_OK) {
         config_free(&c);
         return err;

@@ -12,7 +12,7 @@
 
 enum { INPUTS_MAX = 32, LISTEN_MAX = 8, PATHS_MAX = 64, LOOPS_MAX = 32, ALLOW_MAX = 32 };
 
-enum input_kind { INPUT_TCP, INPUT_SYSLOG_TCP, INPUT_SYSLOG_UDP, INPUT_SYSLOG_TLS, INPUT_RELP, INPUT_UNIX, INPUT_UNIX_DGRAM, INPUT_TAIL, INPUT_STDIN, INPUT_KINDS };
+enum input_kind { INPUT_TCP, INPUT_SYSLOG_TCP, INPUT_SYSLOG_UDP, INPUT_SYSLOG_TLS, INPUT_RELP, INPUT_UNIX, INPUT_UNIX_DGRAM, INPUT_TAIL, INPUT_STDIN, INPUT_HTTP, INPUT_KINDS };
 const char *input_kind_name(enum input_kind k); /* "tcp", "syslog_udp", … : names in the file and in metrics */
 
 enum when_full { FULL_WAIT, FULL_DROP }; /* stop reading, or read, drop and count */
@@ -45,6 +45,7 @@ struct config {
     const char *file; /* NULL: zero-config */
     const char *data, *formats_dir, *user, *group, *tz_name;
     const char *http, *http_tokens, *http_tls_cert, *http_tls_key, *http_cors_origin; /* http: "off" = none */
+    uint32_t http_rate_max; /* requests a second from one address; 0 = any number */
     struct timezone_rules *tz;
     uint32_t threads;
     int64_t flush_us, ack_us, compact_us;

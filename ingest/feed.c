@@ -44,7 +44,7 @@ enum lq_err feed_new(struct pipeline *p, const struct input_config *in, struct i
     f->stats = stats;
     f->tz = in->tz != NULL ? in->tz : p->tz;
     enum lq_err err = in->kind == INPUT_TAIL ? LQ_OK : labels_resolve(&in->labels, "", &f->labels, e);
-    if (err == LQ_OK && in->kind != INPUT_TCP && in->kind != INPUT_TAIL && in->kind != INPUT_STDIN) {
+    if (err == LQ_OK && in->kind != INPUT_TCP && in->kind != INPUT_TAIL && in->kind != INPUT_STDIN && in->kind != INPUT_HTTP) {
         err = open_syslog(f, e);
     }
     if (err != LQ_OK) {

@@ -23,6 +23,7 @@ static const struct input_type *const types[INPUT_KINDS] = {
     [INPUT_TCP] = &input_stream,       [INPUT_SYSLOG_TCP] = &input_stream,     [INPUT_SYSLOG_UDP] = &input_datagram,
     [INPUT_SYSLOG_TLS] = &input_stream, [INPUT_RELP] = &input_stream,           [INPUT_UNIX] = &input_stream,
     [INPUT_UNIX_DGRAM] = &input_datagram, [INPUT_TAIL] = &input_tail,           [INPUT_STDIN] = &input_stdin,
+    [INPUT_HTTP] = &input_http,
 };
 
 const struct input_type *input_type_of(enum input_kind k)

@@ -46,7 +46,7 @@ struct input_type {
     void (*begin)(struct input *in);                 /* main thread, after all starts; may be NULL */
     void (*end)(struct input *in);                   /* main thread, before all stops; may be NULL */
 };
-extern const struct input_type input_stream, input_datagram, input_tail, input_stdin; /* one file each */
+extern const struct input_type input_stream, input_datagram, input_tail, input_stdin, input_http; /* one file each */
 const struct input_type *input_type_of(enum input_kind k);
 
 LQ_MUST enum lq_err input_open(const struct input_config *c, struct input_env *env, struct input **out, struct lq_error *e);

@@ -142,6 +142,11 @@ static void batch_done(struct loop *l, void *arg)
 {
     struct batch *b = arg;
     conn_acknowledge(l, b);
+    for (struct commit_hook *h = l->hooks; h != NULL; h = h->next) {
+        if (h->after != NULL) {
+            h->after(h, b);
+        }
+    }
     pipeline_give(l->pipeline, b);
     if (l->full) {
         l->full = false;

@@ -23,9 +23,10 @@ struct waiter { /* a reader that waits for room */
     bool waiting;
     void (*resume)(struct waiter *w);
 };
-struct commit_hook { /* asked for checkpoints before a batch goes */
+struct commit_hook { /* asked for checkpoints before a batch goes; told when it is committed (may be NULL) */
     struct commit_hook *next;
     void (*before)(struct commit_hook *h, struct batch *b);
+    void (*after)(struct commit_hook *h, const struct batch *b);
 };
 struct task {
     struct task *next;

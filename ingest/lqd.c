@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ingest/log.h"
+#include "ingest/lqd_push.h"
 #include "ingest/metrics.h"
 #include "query/http/ask.h"
 #include "query/http/server.h"
@@ -58,8 +59,8 @@ static enum lq_err web_start(struct daemon *d, void *ctx, struct lq_error *e)
     w->own[0] = (struct http_route){HTTP_GET, "/metrics", HTTP_READ, get_metrics, "counters of lqd for Prometheus"};
     w->own[1] = (struct http_route){HTTP_GET, "/readyz", HTTP_OPEN, get_ready, "the store takes commits"};
     struct http_server_options o = {.address = host, .port = (uint16_t)strtoul(port, NULL, 10), .tls_cert = c->http_tls_cert, .tls_key = c->http_tls_key,
-                                    .token_file = c->http_tokens, .cors_origin = c->http_cors_origin};
-    const struct http_route_table tables[] = {{w->own, d}, {api_routes, &w->ask}, {grafana_routes, &w->ask}, {prometheus_routes, &w->ask}, {page_routes, &w->ask}};
+                                    .token_file = c->http_tokens, .cors_origin = c->http_cors_origin, .rate_max = c->http_rate_max};
+    const struct http_route_table tables[] = {{w->own, d}, {push_routes, d}, {api_routes, &w->ask}, {grafana_routes, &w->ask}, {prometheus_routes, &w->ask}, {page_routes, &w->ask}};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         o.tables[o.n_tables++] = tables[i];
     }

@@ -28,7 +28,7 @@ Test(config, everything)
                             &c, &e);
     cr_assert(err == LQ_OK, "%s", e.msg);
     cr_expect(c->threads == 3 && c->flush_us == 500000 && c->buffer_bytes_max == 64 << 20);
-    cr_assert(c->n_inputs == 5);
+    cr_assert(c->n_inputs == 6 && c->inputs[5].kind == INPUT_HTTP, "where there is HTTP, logs may be pushed");
     cr_expect(c->inputs[0].n_listen == 2 && c->inputs[0].when_full == FULL_DROP && c->inputs[0].labels.n == 1 && c->inputs[0].tz != NULL);
     cr_expect_str_eq(c->inputs[0].name, "syslog_tcp");
     cr_expect_str_eq(c->inputs[1].listen[0], "127.0.0.1:5514");
@@ -43,9 +43,11 @@ Test(config, http_guarded)
 {
     struct config *c = NULL;
     struct lq_error e;
-    cr_assert(parse("http: {listen: '*:9514', tokens: /t, tls_cert: /c, tls_key: /k}\ninputs: [{type: tcp}]\n", &c, &e) == LQ_OK, "%s", e.msg);
+    cr_assert(parse("http: {listen: '*:9514', tokens: /t, tls_cert: /c, tls_key: /k, rate_max: 7}\ninputs: [{type: tcp}, {type: http, labels: {env: x}}]\n", &c, &e) == LQ_OK, "%s", e.msg);
     cr_expect_str_eq(c->http, "*:9514");
     cr_expect_str_eq(c->http_tokens, "/t");
+    cr_expect(c->http_rate_max == 7);
+    cr_expect(c->n_inputs == 2 && c->inputs[1].labels.n == 1, "an input of its own stands for it");
     config_free(&c);
 }
 
