@@ -47,7 +47,7 @@ wait_for "the line before the reload" stored_is 1 'service = before and env = on
 config "$tcp" two "  - {type: tcp, listen: 127.0.0.1:0}"
 sed -i "s/listen: 127.0.0.1:$tcp/listen: 127.0.0.1:0/" "$dir/lqd.yaml"
 kill -HUP "$lqd_pid"
-wait_for "the reload" grep -q 'reloaded: 2 inputs' "$dir/lqd.log"
+wait_for "the reload" grep -q 'reloaded: 3 inputs' "$dir/lqd.log"
 echo "${head}after: x" >&7
 wait_for "the line after the reload" stored_is 1 'service = after and env = two | count'
 echo 'inputs: nonsense' >"$dir/lqd.yaml"
