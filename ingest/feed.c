@@ -32,6 +32,7 @@ static enum lq_err open_syslog(struct feed *f, struct lq_error *e)
         }
         f->label_dim[i] = (uint8_t)d;
     }
+    f->sights = message_sights_new(f->p->formats->set);
     enum lq_err err = syslog_parser_new(f->tz, &f->syslog, e);
     return err == LQ_OK ? stream_use_open(f->p->store, &f->schema, &f->use, e) : err;
 }
@@ -65,6 +66,7 @@ void feed_free(struct feed **fp)
         lq_map_fini(&f->app_ids);
         stream_use_close(&f->use);
         syslog_parser_free(&f->syslog);
+        message_sights_free(&f->sights);
         free(f);
         *fp = NULL;
     }
@@ -142,7 +144,10 @@ static void observe_syslog(struct feed *f, lq_str raw, const struct syslog_messa
     r.dims[DIM_FACILITY] = lq_str_of(syslog_facility_name(m->priority));
     r.dims[DIM_SOURCE] = peer;
     lq_str head = {m->text.p, m->text.n < 1024 ? m->text.n : 1024};
-    r.dims[DIM_TEMPLATE] = derive_clean(derive_shape(head, scratch), clean[2], VALUE_BYTES_MAX);
+    lq_str shape = derive_shape(head, scratch);
+    struct sighting sighting;
+    r.dims[DIM_TEMPLATE] = derive_clean(shape, clean[2], VALUE_BYTES_MAX);
+    r.sighting = message_sight(f->sights, shape, m->text, r.dims[DIM_HOST], r.dims[DIM_SERVICE], &sighting) ? &sighting : NULL;
     window_observe(f->p->open->window, f->use, &r);
 }
 

@@ -49,6 +49,7 @@ struct feed {
     /* syslog */
     struct syslog_parser *syslog;
     struct stream_schema schema;
+    struct message_sights *sights;
     struct stream_use *use;
     uint8_t label_dim[LABEL_MAX];
     struct lq_map app_ids;

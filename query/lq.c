@@ -17,6 +17,8 @@ const struct command commands[] = {
      READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL | FLAG_TARGET | FLAG_ONSET | FLAG_LOOKBACK | FLAG_TOP | FLAG_EXPLAIN | FLAGS_LOADING, cmd_why},
     {"mark", "mark release|rollback|restart|config|note NAME [TEXT] [flags]", "Record what people did and no log says: lq mark release 2.4.1 --at \"2026-03-02 10:00\"",
      READ_FLAGS | FLAG_AT | FLAG_HOST | FLAG_SERVICE, cmd_mark},
+    {"markers", "markers [FILE… | -] [flags]", "What was done: recorded markers, and restarts, releases and the like that the logs show.",
+     READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL | FLAGS_LOADING, cmd_markers},
     {"load", "load FILE… | - [flags]", "Load log files (.gz and .zst too) into the store; the same content counts once.",
      FLAG_DATA | FLAGS_LOADING | FLAG_ID | FLAG_NO_SYNC, cmd_load},
     {"query", "query 'QUERY' [FILE… | -] [flags]   (or just: lq 'QUERY')", "Ask the store, or files alone: lq 'status >= 500 | count by route every 5m | top 5'",

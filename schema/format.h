@@ -30,6 +30,7 @@
  *   partial: 'flag = P'             an envelope whose message goes on in the next line (a predicate as in error:)
  *   multiline: true                 lines that follow and match no format belong to the message (multiline.h); all: every line that does not match
  *   skip: '^#'                      lines that are no records: comments, headings
+ *   markers: [{kind: restart, template: '^start'}]   what lines show that was done (sighting.h); a file with nothing else: for messages of all formats
  *   sketch_by: [route, host, version, audience]
  *   limits: {match: 100000, depth: 1000}
  *   samples:                        tested: each line must match and give these fields

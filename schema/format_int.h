@@ -10,6 +10,7 @@
 #include "schema/format.h"
 #include "schema/json_scan.h"
 #include "schema/lower.h"
+#include "schema/sighting.h"
 
 enum { FIELD_MAX = 48, DERIVE_MAX = 24, EXTRACT_MAX = 8, SAMPLE_MAX = 24, MAP_MAX = 64, SLOT_MAX = FIELD_MAX + DERIVE_MAX, GROUP_MAX = LOWER_GROUPS_MAX };
 
@@ -58,6 +59,7 @@ struct sample {
 
 struct predicate;
 struct matcher;
+struct sight_rules;
 
 struct format {
     struct lq_arena mem;
@@ -72,6 +74,7 @@ struct format {
     struct extract extracts[EXTRACT_MAX];
     struct sample samples[SAMPLE_MAX];
     uint32_t time_slot, message_slot, status_slot; /* UINT32_MAX = none; without a time: only in an envelope */
+    uint32_t shape_slot;                           /* the derived field with the shape of the message; UINT32_MAX = none */
     uint32_t tail_slot;                            /* the field that the lines after the first belong to */
     uint32_t inner_slot;                           /* the field that may hold a line of another format; UINT32_MAX = none */
     const struct format *outer, *inner;            /* of a pair (format_inner.c): all else is the outer one's */
@@ -79,6 +82,9 @@ struct format {
     const char *layout_text;
     struct matcher *matcher;
     struct json_paths *paths;
+    bool only_markers;                             /* no format: a file of rules for messages */
+    struct sight_rules *sights;                    /* markers:, NULL = none */
+    const struct format_set *set;                  /* that it is in: has the rules for messages */
     struct predicate *error, *partial; /* partial: the message goes on in the next line (CRI, Docker) */
     const char *error_text;
     uint32_t match_limit, depth_limit;
@@ -91,6 +97,7 @@ struct format {
 struct format_set {
     struct format **f;
     size_t n, cap;
+    struct format *messages; /* a file with rules only: those for the messages of all formats; NULL = none */
 };
 
 /* format_load.c: one format from the text of its file */
@@ -161,6 +168,9 @@ struct parser {
     bool partial; /* of the last line */
     bool pending; /* TIME_PENDING is an answer: the caller joins lines */
     struct parse_scratch s;
+    const struct sight_rules *common;  /* the set's rules for messages, NULL: none */
+    struct sight_cache *sights;        /* NULL: there are no rules */
+    struct sighting sighting;          /* of the last line, where it shows one */
     struct memo *memo;            /* NULL: none */
     uint32_t number;              /* of the parser, in the keys of the memo */
     uint32_t n_key;

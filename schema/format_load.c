@@ -6,6 +6,7 @@
 #include "schema/format_yaml.h"
 #include "schema/grok.h"
 #include "schema/plain.h"
+#include "schema/sighting_int.h"
 
 enum { MATCH_LIMIT = 200000, DEPTH_LIMIT = 2000 };
 
@@ -66,7 +67,7 @@ static enum lq_err add_sample(struct loader *l, yaml_node_t *n, void *ctx)
 
 struct top {
     const char *records, *parser, *time[2];
-    yaml_node_t *time_node, *pattern_node, *fields, *derive, *error, *sketch_by, *samples, *limits, *inner_node, *parser_node, *extract, *partial, *skip;
+    yaml_node_t *time_node, *pattern_node, *fields, *derive, *error, *sketch_by, *samples, *limits, *inner_node, *parser_node, *extract, *partial, *skip, *markers;
     const char *inner, *partial_text, *skip_text;
     struct grok_own own;
     uint32_t priority;
@@ -95,7 +96,7 @@ static enum lq_err multiline_key(struct loader *l, const yaml_node_t *n, const c
 static enum lq_err top_key(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx)
 {
     static const char *const keys[] = {"name", "description", "records", "priority", "pattern", "parser", "time", "fields", "derive", "error",
-                                       "sketch_by", "samples", "limits", "inner", "patterns", "extract", "multiline", "partial", "skip"};
+                                       "sketch_by", "samples", "limits", "inner", "patterns", "extract", "multiline", "partial", "skip", "markers"};
     struct top *t = ctx;
     struct format *f = l->f;
     switch (yaml_index(name, keys, COUNT(keys))) {
@@ -118,6 +119,7 @@ static enum lq_err top_key(struct loader *l, const yaml_node_t *k, const char *n
     case 16: return multiline_key(l, v, name);
     case 17: t->partial = v; return yaml_text(l, v, name, &t->partial_text);
     case 18: t->skip = v; return yaml_text(l, v, name, &t->skip_text);
+    case 19: t->markers = v; return LQ_OK;
     default: return yaml_unknown(l, k, "key", keys, COUNT(keys));
     }
 }
@@ -298,19 +300,6 @@ static enum lq_err compile_inner(struct loader *l, const struct top *t)
     return LQ_OK;
 }
 
-static enum lq_err compile_predicate(struct loader *l, const yaml_node_t *node, const char *text, struct predicate **out)
-{
-    struct lq_error inner = {0};
-    if (predicate_new(l->f, lq_str_of(text), out, &inner) == LQ_OK) {
-        return LQ_OK;
-    }
-    yaml_mark_t m = node->start_mark;
-    m.column += inner.column + (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? 0U : 1U) - 1;
-    yaml_fail(l, m, inner.width, inner.msg, NULL);
-    lq_error_hint(l->e, "%s", inner.hint);
-    return LQ_EINVAL;
-}
-
 static enum lq_err build(struct loader *l, yaml_node_t *root)
 {
     struct format *f = l->f;
@@ -318,6 +307,10 @@ static enum lq_err build(struct loader *l, yaml_node_t *root)
     enum lq_err err = yaml_each_pair(l, root, "a format", top_key, &t);
     if (err != LQ_OK) {
         return err;
+    }
+    if (t.fields == NULL && t.markers != NULL && f->pattern == NULL && t.parser == NULL) { /* rules for the messages of all formats */
+        f->only_markers = true;
+        return load_markers(l, t.markers);
     }
     if (f->name == NULL || f->name[0] == '\0' || strlen(f->name) >= NAME_BYTES_MAX) {
         return yaml_fail(l, root->start_mark, 1, "name is missing or too long", NULL);
@@ -350,14 +343,17 @@ static enum lq_err build(struct loader *l, yaml_node_t *root)
         err = yaml_each_pair(l, t.derive, "derive", load_derived, NULL);
     }
     if (err == LQ_OK && f->error_text != NULL) {
-        err = compile_predicate(l, t.error, f->error_text, &f->error);
+        err = yaml_predicate(l, t.error, f->error_text, &f->error);
     }
     if (err == LQ_OK && t.partial != NULL) {
-        err = compile_predicate(l, t.partial, t.partial_text, &f->partial);
+        err = yaml_predicate(l, t.partial, t.partial_text, &f->partial);
     }
     struct lq_error inner = {0};
     if (err == LQ_OK && (err = format_finish(f, &inner)) != LQ_OK) {
         err = yaml_fail(l, root->start_mark, 1, inner.msg, NULL);
+    }
+    if (err == LQ_OK && t.markers != NULL) {
+        err = load_markers(l, t.markers);
     }
     if (err == LQ_OK && t.sketch_by != NULL) {
         err = yaml_each_item(l, t.sketch_by, "sketch_by", add_sketch_by, NULL);

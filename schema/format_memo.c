@@ -5,7 +5,7 @@
  */
 #include <stdatomic.h>
 
-#include "schema/format_int.h"
+#include "schema/sighting_int.h"
 
 static bool decides(const struct format *f, uint32_t field)
 {
@@ -15,6 +15,10 @@ static bool decides(const struct format *f, uint32_t field)
     }
     for (uint32_t i = 0; i < f->n_derived; i++) {
         uses = uses || f->derived[i].from == field || f->derived[i].target == (int64_t)field;
+    }
+    for (uint32_t i = 0; f->sights != NULL && i < f->sights->n; i++) {
+        const struct sight_rule *r = &f->sights->r[i];
+        uses = uses || field == r->name || field == r->of || field == r->service || field == r->host || (r->when != NULL && predicate_uses(r->when, field));
     }
     return uses;
 }

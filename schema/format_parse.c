@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "schema/format_int.h"
+#include "schema/sighting_int.h"
 
 static const char *const builtin_dims[DIM_BUILTIN] = {"error", "host", "service", "version", "env"};
 
@@ -32,6 +32,10 @@ void format_free(struct format **fp)
     json_paths_free(&f->paths);
     predicate_free(&f->error);
     predicate_free(&f->partial);
+    if (f->sights != NULL) {
+        sight_rules_fini(f->sights);
+        free(f->sights);
+    }
     lq_arena_fini(&f->mem);
     free(f);
     *fp = NULL;
@@ -75,7 +79,7 @@ enum lq_err format_finish(struct format *f, struct lq_error *e)
     struct stream_schema *s = &f->schema;
     enum lq_err err = LQ_OK;
     s->name = f->name;
-    f->message_slot = f->status_slot = UINT32_MAX;
+    f->message_slot = f->status_slot = f->shape_slot = UINT32_MAX;
     for (uint32_t i = 0; i < DIM_BUILTIN; i++) {
         s->dims[i] = builtin_dims[i];
         f->dim_slot[i] = UINT32_MAX;
@@ -103,6 +107,9 @@ enum lq_err format_finish(struct format *f, struct lq_error *e)
         }
     }
     for (uint32_t i = 0; i < f->n_derived && err == LQ_OK; i++) {
+        if (f->derived[i].kind == DERIVE_SHAPE) {
+            f->shape_slot = FIELD_MAX + i;
+        }
         if (f->derived[i].target < 0) {
             err = add_dim(f, f->derived[i].name, FIELD_MAX + i, e);
         }
@@ -172,7 +179,7 @@ static enum lq_err bind_labels(const struct labels *l, struct stream_schema *sch
 
 static bool needs_search(const struct format *f)
 {
-    bool needs = f->n_extracts > 0 || f->skip != NULL;
+    bool needs = f->n_extracts > 0 || f->skip != NULL || f->sights != NULL || f->shape_slot != UINT32_MAX;
     for (uint32_t i = 0; i < f->n_derived; i++) {
         needs = needs || f->derived[i].kind == DERIVE_REGEX;
     }
@@ -195,6 +202,8 @@ enum lq_err parser_new(const struct parser_config *c, struct parser **out, struc
         p->search = needs_search(p->f) ? match_state_new(NULL) : NULL;
         p->time = (struct time_parser){.layout = p->f->layout, .tz = c->tz, .reference_us = c->reference_us};
         parser_bind_memo(p, c->memo);
+        p->common = p->f->set != NULL && p->f->set->messages != NULL && p->f->shape_slot != UINT32_MAX ? p->f->set->messages->sights : NULL;
+        p->sights = p->common != NULL || p->f->sights != NULL ? lq_alloc(sizeof *p->sights) : NULL;
     }
     if (err == LQ_OK && p->f != c->format) {
         struct parser_config inner = *c;
@@ -219,6 +228,7 @@ void parser_free(struct parser **p)
         match_state_free(&(*p)->match);
         match_state_free(&(*p)->search);
         lq_buf_fini(&(*p)->s.text);
+        free((*p)->sights);
         free(*p);
         *p = NULL;
     }
@@ -441,7 +451,21 @@ static void fill_dims(struct parser *p, struct record *r)
     }
 }
 
-/* Dimensions, error and success: remembered, or worked out. */
+/* What the line shows that was done. A version that the line has itself is the name of what started. */
+static bool find_sighting(struct parser *p, const struct record *r)
+{
+    const struct format *f = p->f;
+    struct sight_line line = {.slots = p->s.slots, .message = r->message, .host = r->dims[DIM_HOST], .service = r->dims[DIM_SERVICE]};
+    line.shape = f->shape_slot != UINT32_MAX ? p->s.slots[f->shape_slot] : (lq_str){"", 0};
+    if (!sight_find(f->sights, p->common, p->sights, p->search, &line, &p->sighting)) {
+        return false;
+    }
+    if (p->sighting.name.n == 0) {
+        p->sighting.name = r->dims[DIM_VERSION];
+    }
+    return true;
+}
+
 static void fill_measures(struct parser *p, struct record *r)
 {
     const struct format *f = p->f;
@@ -461,7 +485,7 @@ static void fill_measures(struct parser *p, struct record *r)
     }
 }
 
-/* Dimensions, error, success and measures. The measures are worked out while memory brings what is remembered. */
+/* Dimensions, error, success, sighting and measures. The measures are worked out while memory brings what is remembered. */
 static void fill_record(struct parser *p, lq_str key, uint64_t hash, struct record *r)
 {
     const struct memo_entry *known = NULL;
@@ -475,11 +499,17 @@ static void fill_record(struct parser *p, lq_str key, uint64_t hash, struct reco
         r->error = known->error;
         r->success = known->success;
         r->memo = known->id;
+        r->sighting = NULL;
+        if (known->sighting) {
+            fill_derived(p);
+            r->sighting = find_sighting(p, r) ? &p->sighting : NULL;
+        }
         return;
     }
     fill_derived(p);
     fill_dims(p, r);
     fill_measures(p, r);
+    r->sighting = p->sights != NULL && find_sighting(p, r) ? &p->sighting : NULL;
     r->memo = key.n > 0 ? memo_put(p->memo, key, hash, p->schema.n_dims, r) : 0;
 }
 
@@ -550,8 +580,8 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
     if (!event_time(p, &r->time_us)) {
         return PARSE_BAD_TIME;
     }
-    fill_record(p, key, hash, r);
     r->message = f->message_slot != UINT32_MAX ? p->s.slots[f->message_slot] : (lq_str){"", 0};
+    fill_record(p, key, hash, r);
     p->partial = f->partial != NULL && predicate_true(f->partial, p->s.slots);
     while (f->inner_slot != UINT32_MAX && r->message.n > 0 && (r->message.p[r->message.n - 1] == '\n' || r->message.p[r->message.n - 1] == '\r')) {
         r->message.n--; /* Docker keeps the line end */
@@ -579,6 +609,7 @@ void parser_unparsed(struct parser *p, lq_str line, int64_t time_us, struct reco
     lq_str shape = derive_shape(head, p->s.derive[0]);
     r->dims[DIM_BUILTIN] = derive_clean(shape, p->s.cut[DIM_BUILTIN], VALUE_BYTES_MAX);
     r->line = line;
+    r->sighting = NULL;
     r->success = false;
 }
 

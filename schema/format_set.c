@@ -24,6 +24,7 @@ void format_set_free(struct format_set **s)
         for (size_t i = 0; i < (*s)->n; i++) {
             format_free(&(*s)->f[i]);
         }
+        format_free(&(*s)->messages);
         free((*s)->f);
         free(*s);
         *s = NULL;
@@ -33,6 +34,12 @@ void format_set_free(struct format_set **s)
 void format_set_put(struct format_set *s, struct format *f)
 {
     size_t i = 0;
+    f->set = s;
+    if (f->only_markers) {
+        format_free(&s->messages);
+        s->messages = f;
+        return;
+    }
     while (i < s->n && strcmp(s->f[i]->name, f->name) < 0) {
         i++;
     }

@@ -64,6 +64,19 @@ enum lq_err yaml_number(struct loader *l, const yaml_node_t *n, const char *what
     return LQ_OK;
 }
 
+enum lq_err yaml_predicate(struct loader *l, const yaml_node_t *node, const char *text, struct predicate **out)
+{
+    struct lq_error inner = {0};
+    if (predicate_new(l->f, lq_str_of(text), out, &inner) == LQ_OK) {
+        return LQ_OK;
+    }
+    yaml_mark_t m = node->start_mark;
+    m.column += inner.column + (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? 0U : 1U) - 1;
+    yaml_fail(l, m, inner.width, inner.msg, NULL);
+    lq_error_hint(l->e, "%s", inner.hint);
+    return LQ_EINVAL;
+}
+
 /* Each pair of a mapping; duplicate keys are refused. */
 enum lq_err yaml_each_pair(struct loader *l, yaml_node_t *n, const char *what, yaml_pair_fn *fn, void *ctx)
 {

@@ -30,6 +30,8 @@ enum lq_err yaml_unknown(struct loader *l, const yaml_node_t *n, const char *wha
 enum lq_err yaml_text(struct loader *l, const yaml_node_t *n, const char *what, const char **out);
 enum lq_err yaml_number(struct loader *l, const yaml_node_t *n, const char *what, uint32_t max, uint32_t *out);
 
+LQ_MUST enum lq_err yaml_predicate(struct loader *l, const yaml_node_t *node, const char *text, struct predicate **out);
+
 typedef enum lq_err yaml_pair_fn(struct loader *l, const yaml_node_t *key, const char *name, yaml_node_t *value, void *ctx);
 /* Each pair of a mapping; duplicate keys are refused. */
 enum lq_err yaml_each_pair(struct loader *l, yaml_node_t *n, const char *what, yaml_pair_fn *fn, void *ctx);

@@ -94,6 +94,7 @@ uint64_t memo_put(struct memo *m, lq_str key, uint64_t hash, uint32_t n_dims, co
     e->n_dims = n_dims;
     e->error = r->error;
     e->success = r->success;
+    e->sighting = r->sighting != NULL;
     for (uint32_t d = 0; d < n_dims; d++) {
         e->dims[d] = r->dims[d].n > 0 ? lq_arena_str(&m->mem, r->dims[d]) : (lq_str){"", 0};
     }

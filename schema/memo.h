@@ -28,7 +28,7 @@ struct memo_entry {
     uint64_t hash;
     const char *key;
     uint32_t key_n, n_dims;
-    bool error, success;
+    bool error, success, sighting;
     lq_str dims[];
 };
 /* Ask for the slot of a key, and then for its entry, some time before memo_get: both are seldom in the caches. */

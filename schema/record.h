@@ -18,6 +18,7 @@
 #define LQ_RECORD_H
 
 #include "schema/base/buf.h"
+#include "schema/sighting.h"
 
 enum {
     DIM_MAX = 32,        /* dimensions of a stream, built-in ones included */
@@ -64,6 +65,7 @@ struct record {
     bool error;
     uint8_t inner; /* envelopes around the line: which of the parser's schemas it has (parser_schema_at, format.h) */
     uint64_t memo; /* not 0: every record with this number has the same dimensions, error and success (memo.h) */
+    const struct sighting *sighting; /* something was done, as this line shows; NULL: nothing */
     bool success; /* the request succeeded (no error and, for requests, status < 400): such values persist under caps */
 };
 

@@ -1,17 +1,17 @@
 /*
- * checkpoint.c - progress of sources, and markers: the small records beside the data
+ * checkpoint.c - progress of sources
  *
  * SPDX-License-Identifier: MIT
  */
 #include "store/store_int.h"
 
-static void put_str(struct lq_buf *out, lq_str s)
+void record_put(struct lq_buf *out, lq_str s)
 {
     lq_buf_varint(out, s.n);
     lq_buf_add(out, s.p, s.n);
 }
 
-static bool get_str(const uint8_t **p, const uint8_t *end, lq_str *out)
+bool record_get(const uint8_t **p, const uint8_t *end, lq_str *out)
 {
     uint64_t n;
     if (!lq_varint_get(p, end, &n) || n > (uint64_t)(end - *p)) {
@@ -28,8 +28,8 @@ void checkpoint_encode(const struct checkpoint *c, struct lq_buf *out)
     lq_buf_varint(out, c->lines);
     lq_buf_varint(out, c->parsed);
     lq_buf_varint(out, lq_zigzag(c->last_time_us));
-    put_str(out, c->name);
-    put_str(out, c->format);
+    record_put(out, c->name);
+    record_put(out, c->format);
     if (c->last_n > 0) { /* absent in checkpoints of older versions, skipped by their readers */
         lq_buf_varint(out, c->last_n);
         lq_buf_varint(out, c->last_hash);
@@ -42,7 +42,7 @@ static bool decode(lq_str key, lq_str value, struct checkpoint *c)
     uint64_t t;
     c->key = key;
     if (!lq_varint_get(&p, end, &c->offset) || !lq_varint_get(&p, end, &c->lines) || !lq_varint_get(&p, end, &c->parsed) ||
-        !lq_varint_get(&p, end, &t) || !get_str(&p, end, &c->name) || !get_str(&p, end, &c->format)) {
+        !lq_varint_get(&p, end, &t) || !record_get(&p, end, &c->name) || !record_get(&p, end, &c->format)) {
         return false;
     }
     c->last_time_us = lq_unzigzag(t);
@@ -120,36 +120,6 @@ enum lq_err summary_put(struct engine_txn *t, const struct stream *st, uint32_t 
         err = engine_put(t, DB_DATA, key_str(&k), (lq_str){b.p, b.n}, e);
     }
     heavy_fini(&both);
-    lq_buf_fini(&b);
-    return err;
-}
-
-/* ---- markers ---- */
-
-enum lq_err store_marker_add(struct store *s, const struct marker *m, struct lq_error *e)
-{
-    struct engine_txn *t = NULL;
-    struct lq_buf b = {0};
-    struct key_buf k = {{0}, 0};
-    lq_str old;
-    const lq_str fields[] = {m->kind, m->name, m->host, m->service, m->text};
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        put_str(&b, fields[i]);
-    }
-    enum lq_err err = engine_begin(s->engine, true, &t, e);
-    for (uint32_t n = 0; err == LQ_OK; n++) {
-        k.n = 0;
-        key_i64(&k, m->time_us);
-        key_u32(&k, n);
-        err = engine_get(t, DB_MARKER, key_str(&k), &old, e);
-    }
-    if (err == LQ_ENOENT) {
-        err = engine_put_sealed(t, DB_MARKER, key_str(&k), (lq_str){b.p, b.n}, e);
-    }
-    if (err == LQ_OK) {
-        err = engine_commit(&t, e);
-    }
-    engine_abort(&t);
     lq_buf_fini(&b);
     return err;
 }

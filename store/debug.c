@@ -10,6 +10,7 @@
 
 #include "schema/timefmt.h"
 #include "store/delta.h"
+#include "store/marker.h"
 #include "store/reader_int.h"
 
 struct digest {
@@ -157,6 +158,25 @@ static void digest_values(struct digest *d, struct snapshot *s, uint32_t stream)
     }
 }
 
+/* What lines showed that was done. Markers that people recorded are not content of logs. */
+static enum lq_err digest_sightings(struct digest *d, struct snapshot *s, struct lq_error *e)
+{
+    struct engine_cursor *c = NULL;
+    struct key_buf k = {{0}, 0};
+    lq_str key, value;
+    key_i64(&k, INT64_MIN);
+    enum lq_err err = engine_cursor_open(s->txn, DB_MARKER, &c, e);
+    for (err = err == LQ_OK ? engine_seek(c, key_str(&k), &key, &value, e) : err; err == LQ_OK; err = engine_next(c, &key, &value, e)) {
+        if (marker_is_sighting(key) && engine_unseal(&value)) {
+            lq_buf_str(&d->fact, "sighting ");
+            fact_text(d, value.p, value.n);
+            add_fact(d);
+        }
+    }
+    engine_cursor_close(&c);
+    return err == LQ_ENOENT ? LQ_OK : err;
+}
+
 enum lq_err debug_digest(struct snapshot *s, char out_hex[33], bool *capped, struct lq_error *e)
 {
     struct digest d = {0};
@@ -173,8 +193,9 @@ enum lq_err debug_digest(struct snapshot *s, char out_hex[33], bool *capped, str
             err = snapshot_examples(s, i, UINT32_MAX, UINT32_MAX, INT64_MIN, INT64_MAX, digest_example, &x, e);
         }
     }
+    err = err == LQ_OK ? digest_sightings(&d, s, e) : err;
     lq_buf_fini(&d.fact);
-    *capped = snapshot_counter(s, "overflow_values") + snapshot_counter(s, "overflow_series") + snapshot_counter(s, "overflow_cells") > 0;
+    *capped = snapshot_counter(s, "overflow_values") + snapshot_counter(s, "overflow_series") + snapshot_counter(s, "overflow_cells") + snapshot_counter(s, "overflow_markers") > 0;
     snprintf(out_hex, 33, "%016llx%016llx", (unsigned long long)d.a, (unsigned long long)d.b);
     return err;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "store/delta.h"
+#include "store/marker.h"
 
 struct pending { /* one put */
     enum engine_db db;
@@ -462,6 +463,17 @@ static void put_counters(struct flush *f, struct window *const *w, size_t n_wind
     add_counter(f, "before_reach", f->before_reach);
 }
 
+static void put_sightings(struct flush *f, struct window *const *w, size_t n)
+{
+    uint64_t overflowed = 0;
+    for (size_t i = 0; i < n && f->err == LQ_OK; i++) {
+        if (w[i]->sightings != NULL) {
+            f->err = sightings_put(f->txn, w[i]->sightings, &overflowed, f->e);
+        }
+    }
+    add_counter(f, "overflow_markers", overflowed);
+}
+
 static void parts_init(struct flush *f)
 {
     f->parts = lq_alloc(f->n_threads * sizeof *f->parts);
@@ -501,6 +513,7 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
             flush_stream(&f, w, n_windows, &backups[i]);
         }
     }
+    put_sightings(&f, w, n_windows);
     if (f.err == LQ_OK) {
         put_counters(&f, w, n_windows, counters, n_counters);
     }

@@ -380,38 +380,6 @@ enum lq_err snapshot_examples(struct snapshot *s, uint32_t stream, uint32_t dim,
     return each_example(s, &k, from_s, to_s, fn, ctx, e);
 }
 
-enum lq_err snapshot_markers(struct snapshot *s, int64_t from_us, int64_t to_us, marker_each_fn *fn, void *ctx, struct lq_error *e)
-{
-    struct engine_cursor *c = NULL;
-    struct key_buf k = {{0}, 0};
-    lq_str key, value;
-    key_i64(&k, from_us);
-    enum lq_err err = engine_cursor_open(s->txn, DB_MARKER, &c, e);
-    for (err = err == LQ_OK ? engine_seek(c, key_str(&k), &key, &value, e) : err; err == LQ_OK; err = engine_next(c, &key, &value, e)) {
-        struct marker m = {.time_us = key_get_i64((const uint8_t *)key.p)};
-        lq_str *fields[] = {&m.kind, &m.name, &m.host, &m.service, &m.text};
-        bool ok = engine_unseal(&value);
-        const uint8_t *p = (const uint8_t *)value.p, *end = p + value.n;
-        for (unsigned i = 0; ok && i < 5; i++) {
-            uint64_t n;
-            ok = lq_varint_get(&p, end, &n) && n <= (uint64_t)(end - p);
-            if (ok) {
-                *fields[i] = (lq_str){(const char *)p, n};
-                p += n;
-            }
-        }
-        if (!ok) {
-            err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: a marker", s->store->dir);
-            break;
-        }
-        if (m.time_us >= to_us || !fn(ctx, &m)) {
-            break;
-        }
-    }
-    engine_cursor_close(&c);
-    return err == LQ_ENOENT ? LQ_OK : err;
-}
-
 enum lq_err snapshot_counters(struct snapshot *s, counter_each_fn *fn, void *ctx, struct lq_error *e)
 {
     struct engine_cursor *c = NULL;

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "store/marker.h"
 #include "store/reader_int.h"
 
 enum {
@@ -96,6 +97,31 @@ static enum lq_err collect_examples(struct store *s, struct engine_txn *t, size_
     return err == LQ_ENOENT ? LQ_OK : err;
 }
 
+/* Deeds that left the longest tier of every stream. */
+static enum lq_err collect_sightings(struct store *s, struct engine_txn *t, size_t max, struct key_list *out, struct lq_error *e)
+{
+    struct engine_cursor *c = NULL;
+    struct key_buf k = {{0}, 0};
+    lq_str key, value;
+    int64_t before = INT64_MIN;
+    for (uint32_t i = 0; i < s->n_streams; i++) {
+        int64_t from = tier_from(TIER_1H, s->streams[i]->high_water_us);
+        before = from > before ? from : before;
+    }
+    key_i64(&k, INT64_MIN + 1); /* behind the versions */
+    enum lq_err err = before > INT64_MIN / US ? engine_cursor_open(t, DB_MARKER, &c, e) : LQ_ENOENT;
+    for (err = err == LQ_OK ? engine_seek(c, key_str(&k), &key, &value, e) : err; err == LQ_OK; err = engine_next(c, &key, &value, e)) {
+        if (out->n >= max || key_get_i64((const uint8_t *)key.p) >= before * US) {
+            break;
+        }
+        if (marker_is_sighting(key)) {
+            add_key(out, key);
+        }
+    }
+    engine_cursor_close(&c);
+    return err == LQ_ENOENT ? LQ_OK : err;
+}
+
 static enum lq_err oldest_period(struct engine_txn *t, int tier, uint32_t stream, int section, int64_t *oldest, struct lq_error *e)
 {
     struct engine_cursor *c = NULL;
@@ -152,7 +178,7 @@ static enum lq_err delete_keys(struct engine_txn *t, enum engine_db db, const st
 enum lq_err store_retain(struct store *s, uint32_t keys_max, bool *more, struct lq_error *e)
 {
     struct engine_txn *t = NULL;
-    struct key_list dead = {0}, examples = {0};
+    struct key_list dead = {0}, examples = {0}, sightings = {0};
     *more = false;
     pthread_mutex_lock(&s->writing);
     enum lq_err err = engine_begin(s->engine, true, &t, e);
@@ -161,8 +187,9 @@ enum lq_err store_retain(struct store *s, uint32_t keys_max, bool *more, struct 
     }
     if (err == LQ_OK && dead.n == 0) {
         err = collect_examples(s, t, keys_max, &examples, e);
+        err = err == LQ_OK ? collect_sightings(s, t, keys_max, &sightings, e) : err;
     }
-    if (err == LQ_OK && dead.n + examples.n == 0 && over_size(s, t)) {
+    if (err == LQ_OK && dead.n + examples.n + sightings.n == 0 && over_size(s, t)) {
         err = collect_for_size(s, t, &dead, e);
     }
     if (err == LQ_OK) {
@@ -171,13 +198,17 @@ enum lq_err store_retain(struct store *s, uint32_t keys_max, bool *more, struct 
     if (err == LQ_OK) {
         err = delete_keys(t, DB_EXAMPLE, &examples, e);
     }
-    if (err == LQ_OK && dead.n + examples.n > 0) {
+    if (err == LQ_OK) {
+        err = delete_keys(t, DB_MARKER, &sightings, e);
+    }
+    if (err == LQ_OK && dead.n + examples.n + sightings.n > 0) {
         err = engine_commit(&t, e);
         *more = err == LQ_OK; /* ask again: there may be more */
     }
     engine_abort(&t);
     pthread_mutex_unlock(&s->writing);
     free(dead.k);
+    free(sightings.k);
     free(examples.k);
     return err;
 }

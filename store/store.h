@@ -82,13 +82,17 @@ LQ_MUST enum lq_err store_flush(struct store *s, struct window *const *w, size_t
  * loaded). Lines that would leave the finest tier again at once do not enter it. Optional. */
 void store_expect_high_water(struct store *s, int64_t time_us);
 
-/* Markers: recorded events. */
+/* Markers: what was done. People and programs record them; others are inferred from what lines show (marker.h). */
 struct marker {
     int64_t time_us;
-    lq_str kind;    /* release rollback restart config note */
+    lq_str kind;    /* release rollback restart config note; inferred: also oom format */
     lq_str name;    /* "2.4.1" */
-    lq_str host, service;
+    lq_str host;    /* several of an inferred one: "web-1,web-2" */
+    lq_str service;
     lq_str text;
+    bool inferred;
+    bool by_version;    /* inferred from when values of the dimension version were first and last seen */
+    uint8_t confidence; /* percent; of a recorded one 100 */
 };
 LQ_MUST enum lq_err store_marker_add(struct store *s, const struct marker *m, struct lq_error *e);
 

@@ -10,7 +10,7 @@
  *      data        tier u8, stream u16, section u8, period start (sign flipped) u64, flush number u32 -> fragment
  *                  section HEAVY: hour start for the period, identity << 1 | error for the flush number -> heavy summary
  *      example     stream u16, dimension u8, value u32, error u8, day (sign flipped) u64 -> time, hash, text
- *      checkpoint  source key -> checkpoint                 marker  time (sign flipped) u64, number u32 -> marker
+ *      checkpoint  source key -> checkpoint                 marker  marker.h
  *      delta       stream u16, flush number u32             -> what a small flush left for the tiers (delta.h)
  *
  * SPDX-License-Identifier: MIT
@@ -246,8 +246,10 @@ struct window_stream {
     struct example_slot *examples;
     size_t n_examples, cap_examples;
 };
+struct window_sightings;
 struct window {
     struct store *store;
+    struct window_sightings *sightings; /* NULL: none yet */
     struct window_stream *streams[STREAM_MAX];
     uint32_t observations;
     uint64_t future, overflow_values, overflow_series;
@@ -263,6 +265,9 @@ void window_stream_absorb(struct window_stream *to, struct window_stream *from);
 /* Merge a summary of heaviest identities into the stored one of its hour. what: identity << 1 | error. */
 LQ_MUST enum lq_err summary_put(struct engine_txn *t, const struct stream *st, uint32_t what, int64_t hour_s, const struct heavy *h,
                                 struct lq_error *e);
+/* A text: its length as varint, its bytes. get_text: false when it runs past the end. */
+void record_put(struct lq_buf *out, lq_str s);
+bool record_get(const uint8_t **p, const uint8_t *end, lq_str *out);
 void checkpoint_encode(const struct checkpoint *c, struct lq_buf *out);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "schema/derive.h"
 #include "schema/timefmt.h"
-#include "store/store_int.h"
+#include "store/marker.h"
 
 enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400, WINDOW_MEMOS = 8192 };
 #define SERIES_OVER (1U << 31) /* beside a series number: it is a coarser one */
@@ -67,6 +67,10 @@ void window_free(struct window **wp)
             window_stream_free(w->streams[i]);
         }
     }
+    if (w->sightings != NULL) {
+        window_sightings_fini(w->sightings);
+        free(w->sightings);
+    }
     free(w);
     *wp = NULL;
 }
@@ -111,6 +115,9 @@ void window_clear(struct window *w)
         if (w->streams[i] != NULL) {
             window_stream_reset(w->streams[i]);
         }
+    }
+    if (w->sightings != NULL) {
+        window_sightings_clear(w->sightings);
     }
     w->observations = 0;
     w->future = w->overflow_values = w->overflow_series = 0;
@@ -509,6 +516,10 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
     ws->errors += r->error;
     uint32_t series = observe_series(w, ws, u, r);
     append_log(ws, u, r, series);
+    if (r->sighting != NULL) {
+        w->sightings = w->sightings != NULL ? w->sightings : lq_alloc(sizeof *w->sightings);
+        window_sightings_add(w->sightings, r->sighting, r->time_us, r->line);
+    }
     w->observations++;
 }
 

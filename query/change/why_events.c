@@ -21,7 +21,8 @@ enum {
     EXACT_MAX = 24,
     HOST_LOOK_S = 7200,
     DEED_PER_DAY = 6,
-    NEAR_GAP_S = 600
+    NEAR_GAP_S = 600,
+    INFERRED_MIN = 50 /* percent: less sure markers are shown, but suspected of nothing */
 };
 
 static struct event *add_event(struct why *y, struct event e)
@@ -226,13 +227,21 @@ static bool take_marker(void *ctx, const struct marker *m)
         {"release", EVENT_RELEASE}, {"rollback", EVENT_ROLLBACK}, {"restart", EVENT_RESTART}, {"config", EVENT_CONFIG}};
     struct why *y = ctx;
     struct event e = {.kind = EVENT_MARKER, .time_us = m->time_us, .end_us = m->time_us, .stream = NO_DIM, .waves = 1};
+    bool begins = m->time_us < y->a->from_us + BASELINE_S * US;
+    if (m->by_version || (m->inferred && (begins || m->confidence < INFERRED_MIN))) {
+        return true; /* found here from the series, and better */
+    }
+    e.inferred = m->inferred;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         e.kind = lq_str_is(m->kind, kinds[i].name) ? kinds[i].kind : e.kind;
     }
     e.name = why__printf(y->a, "%.*s", (int)m->name.n, m->name.p);
     e.text = m->text.n > 0 ? why__printf(y->a, "%.*s", (int)m->text.n, m->text.p) : NULL;
-    if (m->host.n > 0) {
-        add_host(&e, lq_arena_str(&y->a->mem, m->host), m->time_us);
+    for (lq_str rest = m->host; rest.n > 0;) { /* several are separated by commas */
+        const char *comma = memchr(rest.p, ',', rest.n);
+        lq_str one = {rest.p, comma != NULL ? (size_t)(comma - rest.p) : rest.n};
+        add_host(&e, lq_arena_str(&y->a->mem, one), m->time_us);
+        rest = comma != NULL ? (lq_str){comma + 1, rest.n - one.n - 1} : (lq_str){"", 0};
     }
     add_event(y, e);
     return true;
@@ -304,7 +313,7 @@ static void merge_events(struct why *y)
         struct event *e = &y->events[i];
         bool drop = false;
         for (uint32_t j = 0; j < y->n_events && !drop; j++) {
-            const struct event *b = &y->events[j];
+            struct event *b = &y->events[j];
             int64_t gap = e->time_us - b->time_us;
             gap = gap < 0 ? -gap : gap;
             bool start = e->kind == EVENT_RESTART && e->text != NULL && e->stream != NO_DIM &&
@@ -315,7 +324,12 @@ static void merge_events(struct why *y)
                           b->kind == EVENT_RELEASE && b->text == NULL;
             bool both = e->stream == NO_DIM && b->stream != NO_DIM && b->kind == e->kind && b->name[0] != '\0' &&
                         strstr(e->name, b->name) != NULL;
-            drop = j != i && ((start || twice || deploy) ? gap <= 600 * US : both && gap <= 1800 * US);
+            bool found = e->inferred && b->stream != NO_DIM &&
+                         (b->kind == e->kind || (e->kind == EVENT_RESTART && rank[b->kind] <= rank[EVENT_RESTART]));
+            if (found && b->kind == e->kind && b->name[0] == '\0' && gap <= 600 * US) {
+                b->name = e->name;
+            }
+            drop = j != i && ((start || twice || deploy) || found ? gap <= 600 * US : both && gap <= 1800 * US);
         }
         if (drop) {
             memmove(e, e + 1, (y->n_events - i - 1) * sizeof *e);

@@ -50,6 +50,7 @@ struct event { /* something that people or programs did, at a known time */
     uint32_t stream, dim, value; /* where it was seen: stream NO_DIM for markers */
     uint32_t n_hosts;
     struct event_host hosts[EVENT_HOSTS_MAX];
+    bool inferred; /* a marker that logs show: what this finds itself stands for it */
     double rate; /* such events per second, over the range */
     uint32_t waves;
 };

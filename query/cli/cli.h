@@ -80,6 +80,7 @@ int cmd_query(struct cli *c);
 int cmd_plan(struct cli *c);
 int cmd_why(struct cli *c);
 int cmd_mark(struct cli *c);
+int cmd_markers(struct cli *c);
 int cmd_load(struct cli *c);
 int cmd_format(struct cli *c);
 int cmd_streams(struct cli *c);

@@ -72,6 +72,8 @@ static bool keep_marker(void *ctx, const struct marker *m)
     k->host = lq_arena_str(&a->mem, m->host);
     k->service = lq_arena_str(&a->mem, m->service);
     k->text = lq_arena_str(&a->mem, m->text);
+    k->inferred = m->inferred;
+    k->confidence = m->confidence;
     return true;
 }
 

@@ -29,33 +29,26 @@ static void add(struct annotations *x, int64_t time_us, int64_t end_us, const ch
     }
 }
 
+struct marked {
+    struct annotations *x;
+    bool releases; /* and rollbacks only */
+};
+
 static bool add_marker(void *ctx, const struct marker *m)
 {
-    char title[400], tags[300];
-    snprintf(title, sizeof title, "%.*s %.*s", (int)m->kind.n, m->kind.p, (int)(m->name.n < 200 ? m->name.n : 200), m->name.p);
-    snprintf(tags, sizeof tags, "%.*s%s%.*s", (int)m->kind.n, m->kind.p, m->host.n > 0 ? "," : "", (int)(m->host.n < 100 ? m->host.n : 100), m->host.p);
+    struct marked *k = ctx;
+    char title[400], tags[400];
+    if (k->releases && !lq_str_is(m->kind, "release") && !lq_str_is(m->kind, "rollback")) {
+        return true;
+    }
+    lq_str name = m->name.n > 0 ? m->name : m->service;
+    snprintf(title, sizeof title, "%.*s %.*s", (int)m->kind.n, m->kind.p, (int)(name.n < 200 ? name.n : 200), name.p);
+    snprintf(tags, sizeof tags, "%.*s%s%s%.*s", (int)m->kind.n, m->kind.p, m->inferred ? ",inferred" : "", m->host.n > 0 ? "," : "",
+             (int)(m->host.n < 200 ? m->host.n : 200), m->host.p);
     char *text = lq_strdup(m->text);
-    add(ctx, m->time_us, m->time_us, title, text, tags);
+    add(k->x, m->time_us, m->time_us, title, text, tags);
     free(text);
     return true;
-}
-
-/* A version that was not there when the stream began. */
-static void add_releases(struct snapshot *s, int64_t from_us, int64_t to_us, struct annotations *x)
-{
-    const int64_t first_hour_us = 3600 * 1000000LL;
-    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
-        const struct stream_info *info = snapshot_stream(s, i);
-        for (uint32_t v = 2; v < snapshot_values(s, i, DIM_VERSION); v++) {
-            const struct value_info *value = snapshot_value(s, i, DIM_VERSION, v);
-            if (value->count > 0 && value->first_us > info->first_us + first_hour_us && value->first_us >= from_us && value->first_us < to_us) {
-                char title[320], text[200];
-                snprintf(title, sizeof title, "release %.*s", (int)value->text.n, value->text.p);
-                snprintf(text, sizeof text, "first seen in stream %s", info->schema->name);
-                add(x, value->first_us, value->first_us, title, text, "release,inferred");
-            }
-        }
-    }
 }
 
 static enum lq_err add_changes(const struct ask *a, lq_str text, int64_t from_us, int64_t to_us, struct annotations *x, struct lq_error *e)
@@ -122,11 +115,9 @@ static enum lq_err collect(const struct ask *a, lq_str what, int64_t from_us, in
         return LQ_EINVAL;
     }
     enum lq_err err = snapshot_open(a->store, &s, e);
-    if (err == LQ_OK && !lq_str_is(what, "releases")) {
-        err = snapshot_markers(s, from_us, to_us, add_marker, x, e);
-    }
-    if (err == LQ_OK && !lq_str_is(what, "markers")) {
-        add_releases(s, from_us, to_us, x);
+    struct marked m = {x, lq_str_is(what, "releases")};
+    if (err == LQ_OK) {
+        err = snapshot_markers(s, from_us, to_us, add_marker, &m, e);
     }
     snapshot_close(&s);
     if (err == LQ_OK && x->n > 1) {

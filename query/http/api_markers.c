@@ -31,7 +31,7 @@ static void print_one(FILE *f, const struct marker *m)
     print_key(f, "host", m->host);
     print_key(f, "service", m->service);
     print_key(f, "text", m->text);
-    fputc('}', f);
+    fprintf(f, ",\"inferred\":%s,\"confidence\":%.2f}", m->inferred ? "true" : "false", m->inferred ? m->confidence / 100.0 : 1.0);
 }
 
 static bool print_marker(void *ctx, const struct marker *m)

@@ -1,7 +1,7 @@
 /*
  * grafana_int.h - annotations: markers, releases seen in the logs, changes of a query
  *
- * What to annotate is a text: "markers" (also the empty text: markers and releases), "releases", "changes of QUERY".
+ * What to annotate is a text: "markers" (also the empty text): recorded and inferred ones, "releases": of these the releases and rollbacks, "changes of QUERY".
  *
  * SPDX-License-Identifier: MIT
  */

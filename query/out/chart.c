@@ -178,8 +178,9 @@ static void put_markers(struct chart *c)
     for (size_t i = 0; i < c->o->n_markers && i < 26; i++) {
         const struct marker *m = &c->o->markers[i];
         time_print_local(m->time_us, c->o->tz, time);
-        lq_buf_printf(&c->b, "%*s%c  %s  %.*s %.*s%s%.*s\n", AXIS + 1, "", (char)('A' + i), time, (int)m->kind.n, m->kind.p, (int)m->name.n, m->name.p,
-                      m->host.n > 0 ? " on " : "", (int)m->host.n, m->host.p);
+        lq_str name = m->name.n > 0 ? m->name : m->service;
+        lq_buf_printf(&c->b, "%*s%c  %s  %.*s %.*s%s%.*s%s\n", AXIS + 1, "", (char)('A' + i), time, (int)m->kind.n, m->kind.p, (int)name.n, name.p,
+                      m->host.n > 0 ? " on " : "", (int)m->host.n, m->host.p, m->inferred ? " (inferred)" : "");
     }
     free(row);
 }

@@ -120,7 +120,7 @@ def grafana():
     want(p[0]["type"] == "table", "query in a payload", p)
     f = js("POST", "/query", dict(body, range={"from": "2026-02-28T00:00:00Z", "to": "2026-03-07T00:00:00Z"}, targets=[{"refId": "Anno", "target": "releases"}]))[0]
     want([c["text"] for c in f["columns"]] == ["time", "timeEnd", "title", "text", "tags"], "annotation frame", f)
-    want(f["rows"][0][2] == "release 2.4.1" and f["rows"][0][4] == "release,inferred", "annotation", f)
+    want(f["rows"][0][2] == "release 2.4.1" and f["rows"][0][4] == "release,inferred,web-1,web-2,web-3,web-4", "annotation", f)
     a = js("POST", "/annotations", {"range": {"from": "2026-02-28T00:00:00Z", "to": "2026-03-07T00:00:00Z"}, "annotation": {"name": "x", "query": "", "enable": True}})
     want(a[0]["annotation"] == {"name": "x", "query": "", "enable": True} and isinstance(a[0]["time"], int) and a[0]["title"] == "release 2.4.1", "annotations", a)
     v = js("POST", "/variable", {"payload": {"target": "values(host)"}, "range": rng})
