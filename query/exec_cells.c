@@ -34,6 +34,7 @@ void exec__cells_reserve(struct run *x)
             c->measures[m] = grown(c->measures[m], old, cap, sizeof *c->measures[m]);
         }
         if ((x->need_bins >> m & 1) != 0) {
+            c->scratch = c->scratch != NULL ? c->scratch : lq_alloc(sizeof *c->scratch);
             c->bins[m] = grown(c->bins[m], old, cap, sizeof *c->bins[m]);
         }
     }
@@ -47,30 +48,15 @@ void exec__cells_reserve(struct run *x)
 
 /* ---- adding ---- */
 
-static int by_bin(const void *a, const void *b)
-{
-    return ((const struct bin *)a)->bin < ((const struct bin *)b)->bin ? -1 : ((const struct bin *)a)->bin > ((const struct bin *)b)->bin;
-}
-
 /* Sorted, one entry for each bin. */
-static void compact(struct bins_acc *b)
+static void compact(const struct run *x, struct bins_acc *b)
 {
-    size_t k = 0;
     bool sorted = true;
     for (size_t i = 1; i < b->n && sorted; i++) {
         sorted = b->bins[i - 1].bin < b->bins[i].bin;
     }
     if (!sorted) {
-        qsort(b->bins, b->n, sizeof *b->bins, by_bin);
-        for (size_t i = 0; i < b->n; i++) {
-            if (k > 0 && b->bins[k - 1].bin == b->bins[i].bin) {
-                uint64_t sum = (uint64_t)b->bins[k - 1].n + b->bins[i].n;
-                b->bins[k - 1].n = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
-            } else {
-                b->bins[k++] = b->bins[i];
-            }
-        }
-        b->n = k;
+        b->n = bins_sort(x->c.scratch, b->bins, b->n);
     }
     b->compact_at = 2 * b->n + COMPACT_SLACK;
 }
@@ -84,7 +70,7 @@ static void add_bins(struct run *x, struct bins_acc *b, const struct measure_col
         return;
     }
     if (b->n + n > b->compact_at && b->n > 0) {
-        compact(b);
+        compact(x, b);
     }
     lq_grow(&b->bins, &b->cap, b->n + n, sizeof *b->bins);
     memcpy(b->bins + b->n, from, n * sizeof *from);
@@ -210,7 +196,7 @@ static double agg_value(const struct run *x, uint32_t i, size_t at, double secon
     default: break;
     }
     struct bins_acc *b = &x->c.bins[f][at];
-    compact(b);
+    compact(x, b);
     if (a->func == AGG_OVER) {
         return over_value(b, a->q, scale);
     }
@@ -337,6 +323,7 @@ void exec__cells_fini(struct run *x)
         }
         free(c->distinct[k]);
     }
+    free(c->scratch);
     free(c->cells);
     free(c->touched);
 }

@@ -37,6 +37,7 @@ struct cells {
     struct measure_acc *measures[MEASURE_MAX];
     struct bins_acc *bins[MEASURE_MAX];
     struct distinct_acc *distinct[IDENTITY_MAX];
+    struct bin_scratch *scratch;
     uint8_t *touched; /* by group: the window has something of it */
 };
 

@@ -143,7 +143,7 @@ static enum lq_err open_source(struct run *x, enum section section, unsigned wha
         c->group[i] = GROUP_NEW;
     }
     enum lq_err err = scan_open(x->s, stream, x->tier, section, x->from_s, x->to_s, what, &c->scan, x->e);
-    return err == LQ_OK ? scan_next(c->scan, &c->f, &c->period, x->e) : err;
+    return err == LQ_OK ? scan_part(c->scan, &c->f, &c->period, x->e) : err;
 }
 
 static void close_source(struct source *c)
@@ -181,9 +181,9 @@ static enum lq_err run_pass(struct run *x)
         int64_t period = c[0].f == NULL || (c[1].f != NULL && c[1].period < c[0].period) ? c[1].period : c[0].period;
         err = exec__cells_finish(x, exec__step_of(x->r, period * US + x->shift_us));
         for (unsigned i = 0; i < n && err == LQ_OK; i++) {
-            if (c[i].f != NULL && c[i].period == period) {
+            while (err == LQ_OK && c[i].f != NULL && c[i].period == period) {
                 err = add_fragment(x, &c[i]);
-                err = err == LQ_OK ? scan_next(c[i].scan, &c[i].f, &c[i].period, x->e) : err;
+                err = err == LQ_OK ? scan_part(c[i].scan, &c[i].f, &c[i].period, x->e) : err;
             }
         }
         err = err == LQ_OK ? over_deadline(x) : err;

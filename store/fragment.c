@@ -10,7 +10,7 @@
 #include "store/fragment_build.h"
 #include "store/radix.h"
 
-enum { BIN_LIMIT = 3712 /* |bin| of any int64 is below */, SMALL_TAIL = 24 };
+enum { SMALL_TAIL = 24 };
 
 struct build_measure {
     uint32_t *n, *bins_at;
@@ -35,8 +35,7 @@ struct builder {
     struct build_measure m[MEASURE_MAX];
     struct build_identity d[IDENTITY_MAX];
     /* scratch of a row with many contributions: dense tables, and a bit for each entry in use (a sweep over the tables themselves was 18 % of a load) */
-    uint32_t dense_bins[2 * BIN_LIMIT + 64];
-    uint64_t bins_used[(2 * BIN_LIMIT + 64) / 64];
+    struct bin_scratch scratch;
     uint8_t registers[DISTINCT_REGISTERS];
     uint64_t registers_used[DISTINCT_REGISTERS / 64];
 };
@@ -101,47 +100,9 @@ static void grow_rows(struct builder *b)
     b->cap = cap;
 }
 
-static uint32_t add_saturating(uint32_t a, uint32_t b)
-{
-    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
-}
-
-/* Sort and combine the bins of the open row: few by insertion, many through a dense table. */
 static void close_bins(struct builder *b, struct build_measure *m, uint32_t row)
 {
-    struct bin *t = m->bins + m->bins_at[row];
-    size_t n = m->n_bins - m->bins_at[row], k = 0;
-    if (n <= SMALL_TAIL) {
-        for (size_t i = 0; i < n; i++) {
-            struct bin x = t[i];
-            size_t j = k;
-            while (j > 0 && t[j - 1].bin > x.bin) {
-                j--;
-            }
-            if (j > 0 && t[j - 1].bin == x.bin) {
-                t[j - 1].n = add_saturating(t[j - 1].n, x.n);
-                continue;
-            }
-            memmove(t + j + 1, t + j, (k - j) * sizeof *t);
-            t[j] = x;
-            k++;
-        }
-    } else {
-        for (size_t i = 0; i < n; i++) {
-            uint32_t x = (uint32_t)(t[i].bin + BIN_LIMIT);
-            b->dense_bins[x] = add_saturating(b->dense_bins[x], t[i].n);
-            b->bins_used[x / 64] |= 1ULL << (x % 64);
-        }
-        for (uint32_t word = 0; word < sizeof b->bins_used / sizeof b->bins_used[0]; word++) {
-            for (uint64_t bits = b->bins_used[word]; bits != 0; bits &= bits - 1) {
-                uint32_t x = word * 64 + (uint32_t)__builtin_ctzll(bits);
-                t[k++] = (struct bin){(int32_t)x - BIN_LIMIT, b->dense_bins[x]};
-                b->dense_bins[x] = 0;
-            }
-            b->bins_used[word] = 0;
-        }
-    }
-    m->n_bins = m->bins_at[row] + k;
+    m->n_bins = m->bins_at[row] + bins_sort(&b->scratch, m->bins + m->bins_at[row], m->n_bins - m->bins_at[row]);
 }
 
 static void close_entries(struct builder *b, struct build_identity *d, uint32_t row)
@@ -331,7 +292,7 @@ uint32_t builder_rows(const struct builder *b)
 
 static void *copy(struct lq_arena *mem, const void *p, size_t n)
 {
-    void *q = lq_arena_alloc(mem, n > 0 ? n : 1);
+    void *q = lq_arena_raw(mem, n > 0 ? n : 1);
     if (n > 0) {
         memcpy(q, p, n);
     }

@@ -391,17 +391,16 @@ static void decode_rows(struct decoder *d)
 
 static void decode_bins(struct decoder *d, struct measure_column *m, struct column *c)
 {
-    size_t n = 0, cap = 0;
-    struct bin *bins = NULL;
+    size_t n = 0, cap = (size_t)(c->end - c->p) / 2 + 3 * d->rows + 1; /* a stored bin has two bytes at least; few observations need none */
+    struct bin *bins = m->bins = lq_arena_raw(&d->f->mem, cap * sizeof *bins);
     m->bins_at = rows_of(d, sizeof *m->bins_at);
     for (uint32_t r = 0; r < d->f->rows && !d->bad; r++) {
         m->bins_at[r] = (uint32_t)n;
         uint64_t k = m->n[r] > 1 ? get(d, c) : 0;
-        if (k > (uint64_t)(c->end - c->p)) {
+        if (k > (uint64_t)(c->end - c->p) / 2) {
             d->bad = true;
             break;
         }
-        lq_grow(&bins, &cap, n + k + 3, sizeof *bins);
         if (k == 0 && d->version >= 2) {
             n += bins_of_few(m->n[r], m->sum[r], m->min[r], m->max[r], bins + n);
         }
@@ -414,7 +413,7 @@ static void decode_bins(struct decoder *d, struct measure_column *m, struct colu
                 break;
             }
             bin += step;
-            if (bin > 3711 || bin < -3711 - 1) {
+            if (bin >= BIN_LIMIT || bin < -BIN_LIMIT) {
                 d->bad = true;
                 break;
             }
@@ -422,11 +421,6 @@ static void decode_bins(struct decoder *d, struct measure_column *m, struct colu
         }
     }
     m->bins_at[d->f->rows] = (uint32_t)n;
-    m->bins = lq_arena_alloc(&d->f->mem, (n + 1) * sizeof *bins);
-    if (n > 0) {
-        memcpy(m->bins, bins, n * sizeof *bins);
-    }
-    free(bins);
 }
 
 static void decode_measure(struct decoder *d, struct measure_column *m, struct column *col, bool bins)
@@ -465,7 +459,7 @@ static void decode_identity(struct decoder *d, struct distinct_column *x, struct
         return;
     }
     x->at = rows_of(d, sizeof *x->at);
-    x->entries = lq_arena_alloc(&f->mem, (col[2].raw + 1) * sizeof *x->entries);
+    x->entries = lq_arena_raw(&f->mem, (col[2].raw + 1) * sizeof *x->entries);
     uint64_t n = 0;
     for (uint32_t r = 0; r < f->rows && !d->bad; r++) {
         uint64_t k = get(d, &col[0]), reg = 0;

@@ -68,6 +68,8 @@ LQ_MUST enum lq_err scan_open(struct snapshot *s, uint32_t stream, int tier, enu
                               unsigned what, struct scan **out, struct lq_error *e);
 /* *f borrowed until the next call; NULL at the end. */
 LQ_MUST enum lq_err scan_next(struct scan *c, const struct fragment **f, int64_t *period_start_s, struct lq_error *e);
+/* The same without merging: a period may come in several fragments, one after the other, with the same rows in them. For callers that add up. */
+LQ_MUST enum lq_err scan_part(struct scan *c, const struct fragment **f, int64_t *period_start_s, struct lq_error *e);
 void scan_close(struct scan **c);
 /* What a scan would read: periods, fragments, stored bytes. */
 struct scan_cost {

@@ -152,35 +152,60 @@ static enum lq_err damaged(const struct scan *c, int64_t period, struct lq_error
                         c->snap->store->dir, c->snap->streams[key_get_u16(p + 1)]->schema.name, tiers[p[0]].name, p[3], (long long)period);
 }
 
-enum lq_err scan_next(struct scan *c, const struct fragment **f, int64_t *period_start_s, struct lq_error *e)
+static enum lq_err decode_next(struct scan *c, struct lq_error *e)
+{
+    lq_grow(&c->parts, &c->cap_parts, c->n_parts + 1, sizeof *c->parts);
+    if (fragment_decode(c->value.p, c->value.n, c->what, &c->parts[c->n_parts]) != LQ_OK) {
+        return damaged(c, key_period(c->key), e);
+    }
+    c->n_parts++;
+    enum lq_err err = engine_next(c->cur, &c->key, &c->value, e);
+    return take(c, err) ? LQ_OK : err;
+}
+
+/* The extra that comes before everything stored that is left, or belongs to its period. */
+static const struct extra *next_extra(const struct scan *c)
+{
+    const struct extra *x = c->next_extra < c->n_extras ? &c->extras[c->next_extra] : NULL;
+    return x != NULL && (!c->has || x->period_s <= key_period(c->key)) ? x : NULL;
+}
+
+enum lq_err scan_part(struct scan *c, const struct fragment **f, int64_t *period_start_s, struct lq_error *e)
 {
     drop_parts(c);
     *f = NULL;
-    const struct extra *x = c->next_extra < c->n_extras ? &c->extras[c->next_extra] : NULL;
+    const struct extra *x = next_extra(c);
     if (!c->has && x == NULL) {
         return LQ_OK;
     }
     enum lq_err err = snapshot__age(c->snap, e);
+    if (err == LQ_OK && x != NULL) {
+        c->next_extra++;
+        *period_start_s = x->period_s;
+        *f = &x->f;
+    } else if (err == LQ_OK) {
+        *period_start_s = key_period(c->key);
+        err = decode_next(c, e);
+        *f = err == LQ_OK ? &c->parts[0] : NULL;
+    }
+    return err;
+}
+
+enum lq_err scan_next(struct scan *c, const struct fragment **f, int64_t *period_start_s, struct lq_error *e)
+{
+    drop_parts(c);
+    *f = NULL;
+    const struct extra *x = next_extra(c);
+    if (!c->has && x == NULL) {
+        return LQ_OK;
+    }
+    enum lq_err err = snapshot__age(c->snap, e);
+    int64_t period = x != NULL ? x->period_s : key_period(c->key);
+    while (err == LQ_OK && c->has && key_period(c->key) == period) {
+        err = decode_next(c, e);
+    }
     if (err != LQ_OK) {
         return err;
-    }
-    int64_t period = c->has ? key_period(c->key) : x->period_s;
-    if (x != NULL && x->period_s <= period) {
-        period = x->period_s;
-        c->next_extra++;
-    } else {
-        x = NULL;
-    }
-    while (c->has && key_period(c->key) == period) {
-        lq_grow(&c->parts, &c->cap_parts, c->n_parts + 1, sizeof *c->parts);
-        if (fragment_decode(c->value.p, c->value.n, c->what, &c->parts[c->n_parts]) != LQ_OK) {
-            return damaged(c, period, e);
-        }
-        c->n_parts++;
-        err = engine_next(c->cur, &c->key, &c->value, e);
-        if (!take(c, err)) {
-            return err;
-        }
     }
     *period_start_s = period;
     size_t n = 0;
@@ -189,6 +214,7 @@ enum lq_err scan_next(struct scan *c, const struct fragment **f, int64_t *period
         c->views[n] = &c->parts[n];
     }
     if (x != NULL) {
+        c->next_extra++;
         c->views[n++] = &x->f;
     }
     if (n == 1) {

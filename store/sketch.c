@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-enum { SUB_BITS = 6, SUB = 1 << SUB_BITS };
+enum { SUB_BITS = 6, SUB = 1 << SUB_BITS, FEW_BINS = 24 };
 
 static int32_t bin_of_magnitude(uint64_t v)
 {
@@ -65,6 +65,50 @@ double sketch_bin_middle(int32_t bin)
     double low = (double)magnitude_low(b), high = (double)magnitude_high(b);
     double middle = low + (high - low) / 2;
     return bin < 0 ? -middle : middle;
+}
+
+/* Few by insertion. */
+static size_t sort_few(struct bin *t, size_t n)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct bin x = t[i];
+        size_t j = k;
+        while (j > 0 && t[j - 1].bin > x.bin) {
+            j--;
+        }
+        if (j > 0 && t[j - 1].bin == x.bin) {
+            t[j - 1].n = add_saturating(t[j - 1].n, x.n);
+            continue;
+        }
+        memmove(t + j + 1, t + j, (k - j) * sizeof *t);
+        t[j] = x;
+        k++;
+    }
+    return k;
+}
+
+/* Many by counting them out: a sort by comparison took a third of a query for quantiles. */
+size_t bins_sort(struct bin_scratch *s, struct bin *t, size_t n)
+{
+    size_t k = 0;
+    if (n <= FEW_BINS) {
+        return sort_few(t, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t x = (uint32_t)(t[i].bin + BIN_LIMIT);
+        s->n[x] = add_saturating(s->n[x], t[i].n);
+        s->used[x / 64] |= 1ULL << (x % 64);
+    }
+    for (uint32_t word = 0; word < sizeof s->used / sizeof s->used[0]; word++) {
+        for (uint64_t bits = s->used[word]; bits != 0; bits &= bits - 1) {
+            uint32_t x = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            t[k++] = (struct bin){(int32_t)x - BIN_LIMIT, s->n[x]};
+            s->n[x] = 0;
+        }
+        s->used[word] = 0;
+    }
+    return k;
 }
 
 double sketch_quantile(const struct bin *bins, size_t n, double q, int64_t min, int64_t max)

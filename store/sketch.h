@@ -24,12 +24,23 @@ struct bin {
     int32_t bin;
     uint32_t n; /* saturates */
 };
+enum { BIN_LIMIT = 3712 }; /* -BIN_LIMIT <= bin < BIN_LIMIT for any int64 */
 int32_t sketch_bin(int64_t value);
 int64_t sketch_bin_low(int32_t bin);   /* smallest value of a bin */
 int64_t sketch_bin_high(int32_t bin);  /* largest value */
 double sketch_bin_middle(int32_t bin); /* within 1/128 of all its values */
 /* Quantile q in [0,1] of bins sorted by bin: middle of the bin that holds rank ceil(q*n) (lower nearest rank), clamped to [min, max]. */
 double sketch_quantile(const struct bin *bins, size_t n, double q, int64_t min, int64_t max);
+static inline uint32_t add_saturating(uint32_t a, uint32_t b)
+{
+    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+struct bin_scratch { /* all zero between uses */
+    uint32_t n[2 * BIN_LIMIT];
+    uint64_t used[2 * BIN_LIMIT / 64];
+};
+/* Sort by bin and add up equal ones, in place; returns how many there are then. */
+size_t bins_sort(struct bin_scratch *s, struct bin *bins, size_t n);
 
 enum { DISTINCT_P = 12, DISTINCT_REGISTERS = 1 << DISTINCT_P };
 uint32_t distinct_entry(uint64_t hash); /* register << 6 | rank, rank 1..53 */

@@ -8,8 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BIN_LIMIT = 3712 };
-
 static const int64_t steps_s[] = {10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400};
 
 struct reading { /* one stream */

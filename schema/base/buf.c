@@ -140,7 +140,7 @@ struct lq_arena_chunk {
     _Alignas(16) char data[];
 };
 
-void *lq_arena_alloc(struct lq_arena *a, size_t n)
+void *lq_arena_raw(struct lq_arena *a, size_t n)
 {
     n = (n + 15) & ~(size_t)15;
     struct lq_arena_chunk *c = a->head;
@@ -155,8 +155,12 @@ void *lq_arena_alloc(struct lq_arena *a, size_t n)
     void *p = c->data + c->used;
     c->used += n;
     a->total += n;
-    memset(p, 0, n);
     return p;
+}
+
+void *lq_arena_alloc(struct lq_arena *a, size_t n)
+{
+    return memset(lq_arena_raw(a, n), 0, n);
 }
 
 lq_str lq_arena_str(struct lq_arena *a, lq_str s)

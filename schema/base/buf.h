@@ -94,6 +94,7 @@ struct lq_arena {
     size_t total; /* bytes handed out, for limits */
 };
 void *lq_arena_alloc(struct lq_arena *a, size_t n); /* 16-aligned, zeroed */
+void *lq_arena_raw(struct lq_arena *a, size_t n);   /* the same, not zeroed */
 char *lq_arena_strdup(struct lq_arena *a, lq_str s); /* NUL-terminated */
 lq_str lq_arena_str(struct lq_arena *a, lq_str s);   /* NUL-terminated copy as a view */
 void lq_arena_reset(struct lq_arena *a);             /* keeps one chunk */
