@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ingest/control_server.h"
 #include "ingest/log.h"
 
 enum { PATIENCE_US = 10000000, STATUS_DONE = 0, STATUS_USAGE = 2, STATUS_FAILED = 3 };
@@ -247,10 +248,10 @@ static void reload(struct daemon *d)
         pthread_mutex_unlock(&d->formats.lock);
         pthread_mutex_lock(&d->inputs_lock);
         carry_out(d, c, plan);
-        pthread_mutex_unlock(&d->inputs_lock);
-        format_set_free(&old);
         config_free(&d->config);
         d->config = c;
+        pthread_mutex_unlock(&d->inputs_lock);
+        format_set_free(&old);
         log_say(LOG_NOTICE, "reloaded: %u inputs", c->n_inputs);
     }
     log_notify("READY=1");
@@ -330,10 +331,44 @@ static enum lq_err start_all(struct daemon *d, struct lq_error *e)
     for (struct input *in = d->inputs; in != NULL && err == LQ_OK; in = in->next) {
         err = input_run(d, in, e);
     }
+    if (err == LQ_OK) {
+        err = control_server_start(d, &d->control, e);
+    }
     if (err == LQ_OK && d->o.serve != NULL) {
         err = d->o.serve(d, d->o.ctx, e);
     }
     return err;
+}
+
+/* ---- settle ---- */
+
+struct handing_over {
+    bool handed, done;
+};
+
+static void hand_over(struct loop *l, void *arg)
+{
+    struct handing_over *x = arg;
+    x->handed = x->handed || loop_commit(l) || batch_empty(l->pipeline->open);
+    x->done = x->handed && l->pipeline->spare != NULL;
+}
+
+bool daemon_settle(struct daemon *d, int64_t patience_us)
+{
+    int64_t until = clock_monotonic_us() + patience_us;
+    for (unsigned i = 0; i < d->env.n_loops; i++) {
+        struct handing_over x = {false, false};
+        while (!x.done) {
+            loop_call(d->env.loops[i], hand_over, &x);
+            if (!x.done && clock_monotonic_us() > until) {
+                return false;
+            }
+            if (!x.done) {
+                nanosleep(&(struct timespec){0, 2000000}, NULL);
+            }
+        }
+    }
+    return true;
 }
 
 /* ---- stop ---- */
@@ -370,6 +405,7 @@ static int stop_all(struct daemon *d)
     struct flusher_stats stats;
     bool complete = true;
     if (d->ready) {
+        control_server_stop(&d->control);
         if (d->o.serve_end != NULL) {
             d->o.serve_end(d, d->o.ctx);
         }

@@ -15,6 +15,7 @@
 #include "ingest/input.h"
 
 struct daemon;
+struct control_server;
 struct daemon_options {
     const char *config_file; /* NULL: defaults */
     const char *data;        /* NULL: the configuration's, else `default_data` */
@@ -36,7 +37,8 @@ struct daemon {
     struct memory memory;
     struct input_env env;
     struct input *inputs; /* in the order of the configuration */
-    pthread_mutex_t inputs_lock; /* of the list, for readers of counters */
+    pthread_mutex_t inputs_lock; /* of the list and the configuration, for other threads */
+    struct control_server *control;
     struct ev_loop *main;
     ev_signal signals[4];
     ev_async drained;
@@ -46,6 +48,8 @@ struct daemon {
 
 /* Exit status by CLI.md; errors are logged. */
 int daemon_run(const struct daemon_options *o);
+/* Everything received before is committed when it returns. No loop's thread, not the flusher's. False: not within patience_us. */
+bool daemon_settle(struct daemon *d, int64_t patience_us);
 /* lqd --check: everything that can be known without starting. */
 int daemon_check(const struct daemon_options *o);
 

@@ -9,6 +9,8 @@
 #ifndef LQ_INPUT_H
 #define LQ_INPUT_H
 
+#include <sys/stat.h>
+
 #include "ingest/conn.h"
 
 struct input_env {
@@ -45,6 +47,7 @@ struct input_type {
     void (*moved)(struct input *in, struct loop *l, struct feed *old); /* reload: in->feeds is the new one; may be NULL */
     void (*begin)(struct input *in);                 /* main thread, after all starts; may be NULL */
     void (*end)(struct input *in);                   /* main thread, before all stops; may be NULL */
+    bool (*follows)(struct input *in, const struct stat *st); /* is this file one of its own? No loop's thread; may be NULL */
 };
 extern const struct input_type input_stream, input_datagram, input_tail, input_stdin, input_http; /* one file each */
 const struct input_type *input_type_of(enum input_kind k);

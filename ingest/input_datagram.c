@@ -214,4 +214,4 @@ static void datagram_end(struct input *in)
     }
 }
 
-const struct input_type input_datagram = {datagram_open, datagram_start, datagram_stop, NULL, NULL, datagram_end};
+const struct input_type input_datagram = {datagram_open, datagram_start, datagram_stop, NULL, NULL, datagram_end, NULL};

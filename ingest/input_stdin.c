@@ -34,4 +34,4 @@ static void stdin_moved(struct input *in, struct loop *l, struct feed *old)
     conn_move_all(l, old, in->feeds[l->index]);
 }
 
-const struct input_type input_stdin = {stdin_open, stdin_start, stdin_stop, stdin_moved, NULL, NULL};
+const struct input_type input_stdin = {stdin_open, stdin_start, stdin_stop, stdin_moved, NULL, NULL, NULL};

@@ -146,4 +146,4 @@ static void stream_moved(struct input *in, struct loop *l, struct feed *old)
     conn_move_all(l, old, in->feeds[l->index]);
 }
 
-const struct input_type input_stream = {stream_open, stream_start, stream_stop, stream_moved, stream_begin, stream_end};
+const struct input_type input_stream = {stream_open, stream_start, stream_stop, stream_moved, stream_begin, stream_end, NULL};

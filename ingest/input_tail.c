@@ -433,4 +433,24 @@ static void tail_input_moved(struct input *in, struct loop *l, struct feed *old)
     }
 }
 
-const struct input_type input_tail = {tail_input_open, tail_start, tail_stop, tail_input_moved, NULL, NULL};
+struct question {
+    struct input *in;
+    const struct stat *st;
+    bool yes;
+};
+
+static void ask(struct loop *l, void *arg)
+{
+    struct question *q = arg;
+    struct tailer *x = q->in->state[l->index];
+    q->yes = x != NULL && by_inode(x, q->st) != NULL;
+}
+
+static bool tail_input_follows(struct input *in, const struct stat *st)
+{
+    struct question q = {in, st, false};
+    loop_call(in->env->loops[loop_of(in)], ask, &q);
+    return q.yes;
+}
+
+const struct input_type input_tail = {tail_input_open, tail_start, tail_stop, tail_input_moved, NULL, NULL, tail_input_follows};

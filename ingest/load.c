@@ -11,8 +11,8 @@
  */
 #include "ingest/load.h"
 
+#include <poll.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ingest/load_int.h"
@@ -204,16 +204,16 @@ static int by_mtime(const void *a, const void *b)
 }
 
 /* Files are opened in the order in which they were last written, so that those of one time are open together; standard input comes last. */
-static struct order *order_files(const char *const *paths, size_t n)
+static struct order *order_files(const struct load_options *options, const char *const *paths, size_t n)
 {
     struct order *o = lq_alloc((n + 1) * sizeof *o);
     for (size_t i = 0; i < n; i++) {
         struct stat st;
         bool is_stdin = strcmp(paths[i], "-") == 0;
         o[i].file = i;
-        o[i].mtime_us = is_stdin                   ? INT64_MAX
-                        : stat(paths[i], &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000
-                                                   : 0;
+        o[i].mtime_us = is_stdin                              ? INT64_MAX
+                        : load__stat(options, paths, i, &st) ? (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000
+                                                              : 0;
     }
     qsort(o, n, sizeof *o, by_mtime);
     return o;
@@ -276,12 +276,35 @@ static size_t behind(const struct loader *l)
     return best;
 }
 
+bool load__stat(const struct load_options *o, const char *const *paths, size_t i, struct stat *st)
+{
+    return strcmp(paths[i], "-") != 0 && (o->fds != NULL ? fstat(o->fds[i], st) : stat(paths[i], st)) == 0;
+}
+
+enum lq_err load__open(const struct load_options *o, const char *const *paths, size_t i, struct source **out, struct lq_error *e)
+{
+    if (o->fds == NULL) {
+        return source_open(paths[i], out, e);
+    }
+    if (strcmp(paths[i], "-") != 0) {
+        (void)lseek(o->fds[i], 0, SEEK_SET); /* a file may be opened more than once; of a pipe there is nothing to go back in */
+    }
+    return source_open_fd(paths[i], o->fds[i], o->cancel_fd, out, e);
+}
+
+static bool is_cancelled(struct loader *l)
+{
+    struct pollfd p = {l->o->fds != NULL ? l->o->cancel_fd : -1, POLLIN | POLLRDHUP, 0};
+    l->report->cancelled = l->report->cancelled || (p.fd >= 0 && poll(&p, 1, 0) > 0);
+    return l->report->cancelled;
+}
+
 /* Fill chunks with whole lines and hand them on. */
 static enum lq_err pump(struct loader *l, const struct order *order, size_t n)
 {
     size_t next = 0;
     enum lq_err err = open_lanes(l, order, n, &next);
-    while (err == LQ_OK && l->n_lanes > 0) {
+    while (err == LQ_OK && l->n_lanes > 0 && !is_cancelled(l)) {
         size_t i = behind(l);
         struct chunk *c = chunk_get(l);
         lane_fill(l, l->lanes[i], c);
@@ -358,12 +381,12 @@ static void stop(struct loader *l)
     pthread_cond_destroy(&l->finished);
 }
 
-static uint64_t size_of_all(const char *const *paths, size_t n)
+static uint64_t size_of_all(const struct load_options *o, const char *const *paths, size_t n)
 {
     uint64_t total = 0;
     for (size_t i = 0; i < n; i++) {
         struct stat st;
-        total += strcmp(paths[i], "-") != 0 && stat(paths[i], &st) == 0 ? (uint64_t)st.st_size : 0;
+        total += load__stat(o, paths, i, &st) ? (uint64_t)st.st_size : 0;
     }
     return total;
 }
@@ -372,7 +395,7 @@ enum lq_err load_files(struct store *s, const char *const *paths, size_t n, cons
                        struct load_report *report, struct lq_error *e)
 {
     struct loader *l = lq_alloc(sizeof *l);
-    struct order *order = order_files(paths, n);
+    struct order *order = order_files(o, paths, n);
     memset(report, 0, sizeof *report);
     report->files = lq_alloc((n + 1) * sizeof *report->files);
     report->n = n;
@@ -381,10 +404,11 @@ enum lq_err load_files(struct store *s, const char *const *paths, size_t n, cons
     }
     *l = (struct loader){.store = s,
                          .o = o,
+                         .paths = paths,
                          .report = report,
                          .e = e,
                          .started_us = clock_monotonic_us(),
-                         .total_bytes = size_of_all(paths, n)};
+                         .total_bytes = size_of_all(o, paths, n)};
     enum lq_err err = start(l);
     if (err == LQ_OK) {
         load__expect_high_water(s, o, paths, n);

@@ -32,9 +32,11 @@ struct load_options {
     unsigned threads;                 /* parsers; 0 = one per core */
     FILE *progress;                   /* NULL = none */
     const char *stdin_id;             /* NULL = standard input is never recognised again */
+    const int *fds;                   /* of the paths, open already (they stay the caller's); NULL = open the paths */
+    int cancel_fd;                    /* with fds: when it is readable or closed the load ends early, whole up to a committed offset; -1 = never */
 };
 
-enum load_state { LOAD_DONE, LOAD_CONTINUED, LOAD_ALREADY, LOAD_EMPTY, LOAD_FAILED };
+enum load_state { LOAD_DONE, LOAD_CONTINUED, LOAD_ALREADY, LOAD_EMPTY, LOAD_FAILED, LOAD_FOLLOWED /* by the lqd that was asked */, LOAD_STATES };
 struct load_file {
     const char *path;
     enum load_state state;
@@ -48,6 +50,7 @@ struct load_report {
     size_t n;
     uint64_t lines, parsed, bytes, failed;
     int64_t elapsed_us;
+    bool cancelled;
 };
 void load_report_fini(struct load_report *r);
 

@@ -5,19 +5,21 @@
  */
 #include "ingest/load_int.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { TAIL_BYTES = 1 << 16 };
 
-static bool last_time(const struct load_options *o, const char *path, int64_t *out, char *format)
+static bool last_time(const struct load_options *o, const char *const *paths, size_t i, int64_t *out, char *format)
 {
     struct source *src = NULL;
     char *head = lq_alloc(DETECT_BYTES), *tail = lq_alloc(TAIL_BYTES);
     size_t n = 0;
     bool found = false;
     struct detection d = {0};
-    if (source_open(path, &src, NULL) == LQ_OK && source_is_file(src) && !source_compressed(src) && source_read(src, head, DETECT_BYTES, &n, NULL) == LQ_OK && n > 0) {
-        FILE *f = fopen(path, "rb");
+    if (load__open(o, paths, i, &src, NULL) == LQ_OK && source_is_file(src) && !source_compressed(src) && source_read(src, head, DETECT_BYTES, &n, NULL) == LQ_OK && n > 0) {
+        int fd = o->fds != NULL ? o->fds[i] : open(paths[i], O_RDONLY | O_CLOEXEC);
         const struct format *chosen = NULL;
         if (o->format_name != NULL) {
             if (format_set_find(o->formats, o->format_name, &chosen, NULL) != LQ_OK) {
@@ -30,8 +32,8 @@ static bool last_time(const struct load_options *o, const char *path, int64_t *o
         long back = source_size(src) > TAIL_BYTES ? TAIL_BYTES : (long)source_size(src);
         struct parser_config c = {.format = chosen, .tz = o->tz, .reference_us = o->reference_us != 0 ? o->reference_us : source_mtime_us(src)};
         struct parser *p = NULL;
-        if (f != NULL && chosen != NULL && fseek(f, -back, SEEK_END) == 0 && parser_new(&c, &p, NULL) == LQ_OK) {
-            size_t got = fread(tail, 1, TAIL_BYTES, f);
+        ssize_t got = fd >= 0 ? pread(fd, tail, TAIL_BYTES, (off_t)source_size(src) - back) : -1;
+        if (got >= 0 && chosen != NULL && parser_new(&c, &p, NULL) == LQ_OK) {
             struct record r;
             snprintf(format, NAME_BYTES_MAX, "%s", format_name(chosen));
             parser_learn(p, (lq_str){head, n});
@@ -46,8 +48,8 @@ static bool last_time(const struct load_options *o, const char *path, int64_t *o
             }
         }
         parser_free(&p);
-        if (f != NULL) {
-            fclose(f);
+        if (fd >= 0 && o->fds == NULL) {
+            close(fd);
         }
     }
     source_close(&src);
@@ -66,7 +68,7 @@ void load__expect_high_water(struct store *s, const struct load_options *o, cons
     for (size_t i = 0; i < n && all; i++) {
         char format[NAME_BYTES_MAX];
         int64_t t = INT64_MIN;
-        all = strcmp(paths[i], "-") != 0 && last_time(o, paths[i], &t, format) && t <= now;
+        all = strcmp(paths[i], "-") != 0 && last_time(o, paths, i, &t, format) && t <= now;
         size_t k = 0;
         while (all && k < kinds && strcmp(formats[k], format) != 0) {
             k++;

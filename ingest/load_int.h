@@ -9,6 +9,7 @@
 #define LQ_LOAD_INT_H
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "ingest/load.h"
 #include "ingest/source.h"
@@ -27,6 +28,10 @@ struct lane_parser {
     struct events *events;
     struct stream_use *use[INNER_MAX + 1], *unparsed; /* by the record's inner */
 };
+
+/* Of path i. */
+LQ_MUST enum lq_err load__open(const struct load_options *o, const char *const *paths, size_t i, struct source **out, struct lq_error *e);
+bool load__stat(const struct load_options *o, const char *const *paths, size_t i, struct stat *st); /* false: there is none, or it is standard input */
 
 /* An open file. */
 struct lane {
@@ -76,6 +81,7 @@ struct worker {
 struct loader {
     struct store *store;
     const struct load_options *o;
+    const char *const *paths;
     struct load_report *report;
     struct lq_error *e;
     unsigned n_workers, n_started, n_chunks;

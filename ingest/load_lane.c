@@ -113,6 +113,11 @@ static enum lq_err open_known(struct loader *l, struct lane *x, const struct lab
     return err;
 }
 
+static enum lq_err open_source(struct loader *l, const struct load_file *file, struct source **out, struct lq_error *e)
+{
+    return load__open(l->o, l->paths, (size_t)(file - l->report->files), out, e);
+}
+
 enum lq_err lane_open(struct loader *l, struct load_file *file, struct lane **out, bool *busy)
 {
     struct lane *x = lq_alloc(sizeof *x);
@@ -122,7 +127,7 @@ enum lq_err lane_open(struct loader *l, struct load_file *file, struct lane **ou
     x->is_stdin = strcmp(file->path, "-") == 0;
     *out = NULL;
     *busy = false;
-    enum lq_err err = source_open(file->path, &x->src, &fe), store_err = LQ_OK;
+    enum lq_err err = open_source(l, file, &x->src, &fe), store_err = LQ_OK;
     if (err == LQ_OK) {
         err = labels_resolve(l->o->labels, x->is_stdin ? "" : file->path, &labels, &fe);
     }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ingest/control_server.h"
+
 static void head(struct lq_buf *out, const char *name, const char *type, const char *help)
 {
     lq_buf_printf(out, "# HELP lqd_%s %s\n# TYPE lqd_%s %s\n", name, help, name, type);
@@ -98,6 +100,12 @@ void metrics_print(struct daemon *d, struct lq_buf *out)
     one(out, "unfinished_lines_bytes", "gauge", "memory of unfinished lines (limit: buffers_max)", (double)__atomic_load_n(&d->memory.used, __ATOMIC_RELAXED));
     one(out, "memory_anonymous_bytes", "gauge", "RssAnon", memory_of("RssAnon"));
     one(out, "memory_resident_bytes", "gauge", "VmRSS, pages of the store's file included", memory_of("VmRSS"));
+    struct control_stats control = {0, 0};
+    if (d->control != NULL) {
+        control_server_stats(d->control, &control);
+    }
+    one(out, "control_requests_total", "counter", "loads and markers that came by the control socket", (double)control.requests);
+    one(out, "control_refused_total", "counter", "what came by the control socket and was no request, or too many", (double)control.refused);
     pthread_mutex_lock(&d->inputs_lock);
     inputs(d, out);
     pthread_mutex_unlock(&d->inputs_lock);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@ enum { INPUT_BYTES = 1 << 18 };
 enum source_kind { SOURCE_PLAIN, SOURCE_GZIP, SOURCE_ZSTD };
 
 struct source {
-    int fd;
+    int fd, cancel;
     enum source_kind kind;
     char path[4096];
     struct stat st;
@@ -29,32 +30,52 @@ struct source {
     ZSTD_DCtx *zstd;
 };
 
+static enum lq_err read_bytes(struct source *s, char *p, size_t cap, size_t *n, struct lq_error *e)
+{
+    ssize_t got = -1;
+    do {
+        struct pollfd fds[2] = {{s->fd, POLLIN, 0}, {s->cancel, POLLIN | POLLRDHUP, 0}};
+        if (s->cancel >= 0 && !S_ISREG(s->st.st_mode) && poll(fds, 2, -1) > 0 && fds[1].revents != 0) {
+            return lq_error_set(e, LQ_EIO, "reading %s was given up", s->path);
+        }
+        got = read(s->fd, p, cap);
+    } while (got < 0 && (errno == EINTR || (errno == EAGAIN && s->cancel >= 0)));
+    if (got < 0) {
+        return lq_error_errno(e, errno, "read", s->path);
+    }
+    *n = (size_t)got;
+    s->consumed += (uint64_t)got;
+    return LQ_OK;
+}
+
 static enum lq_err fill(struct source *s, struct lq_error *e)
 {
     if (s->at < s->have || s->eof) {
         return LQ_OK;
     }
-    ssize_t n;
-    do {
-        n = read(s->fd, s->in, INPUT_BYTES);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        return lq_error_errno(e, errno, "read", s->path);
+    size_t n = 0;
+    enum lq_err err = read_bytes(s, s->in, INPUT_BYTES, &n, e);
+    if (err == LQ_OK) {
+        s->at = 0;
+        s->have = n;
+        s->eof = n == 0;
     }
-    s->at = 0;
-    s->have = (size_t)n;
-    s->eof = n == 0;
-    s->consumed += (uint64_t)n;
-    return LQ_OK;
+    return err;
 }
 
-enum lq_err source_open(const char *path, struct source **out, struct lq_error *e)
+static const char *shown(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+/* The descriptor is the source's; -1: errno says why there is none. */
+static enum lq_err start(const char *path, int fd, int cancel, struct source **out, struct lq_error *e)
 {
     struct source *s = lq_alloc(sizeof *s);
-    bool is_stdin = strcmp(path, "-") == 0;
     enum lq_err err = LQ_OK;
-    snprintf(s->path, sizeof s->path, "%s", is_stdin ? "standard input" : path);
-    s->fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    snprintf(s->path, sizeof s->path, "%s", shown(path));
+    s->fd = fd;
+    s->cancel = cancel;
     if (s->fd < 0 || fstat(s->fd, &s->st) != 0) {
         err = lq_error_errno(e, errno, "open", s->path);
     } else if (S_ISDIR(s->st.st_mode)) {
@@ -80,6 +101,16 @@ enum lq_err source_open(const char *path, struct source **out, struct lq_error *
     }
     *out = s;
     return LQ_OK;
+}
+
+enum lq_err source_open(const char *path, struct source **out, struct lq_error *e)
+{
+    return start(path, strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), -1, out, e);
+}
+
+enum lq_err source_open_fd(const char *path, int fd, int cancel, struct source **out, struct lq_error *e)
+{
+    return start(path, fcntl(fd, F_DUPFD_CLOEXEC, 0), cancel, out, e);
 }
 
 void source_close(struct source **sp)
@@ -174,16 +205,7 @@ enum lq_err source_read(struct source *s, char *p, size_t cap, size_t *n, struct
         s->at += *n;
         return LQ_OK;
     }
-    ssize_t got;
-    do {
-        got = read(s->fd, p, cap);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) {
-        return lq_error_errno(e, errno, "read", s->path);
-    }
-    *n = (size_t)got;
-    s->consumed += (uint64_t)got;
-    return LQ_OK;
+    return read_bytes(s, p, cap, n, e);
 }
 
 bool source_compressed(const struct source *s)

@@ -498,11 +498,12 @@ static void parts_fini(struct flush *f)
 enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windows, const struct checkpoint *cp, size_t n_cp,
                         const struct counter_delta *counters, size_t n_counters, unsigned n_threads, struct lq_error *e)
 {
-    struct flush f = {.s = s, .n_threads = n_threads > 0 ? n_threads : 1, .flush_no = s->flush_no + 1, .e = e};
+    struct flush f = {.s = s, .n_threads = n_threads > 0 ? n_threads : 1, .e = e};
     struct stream_backup *backups = lq_alloc(STREAM_MAX * sizeof *backups);
     bool taken[STREAM_MAX] = {false};
     parts_init(&f);
     pthread_mutex_lock(&s->writing);
+    f.flush_no = s->flush_no + 1; /* under the lock: a daemon's flusher and a load beside it take turns */
     f.err = engine_begin(s->engine, true, &f.txn, e); /* before the lock, as the maintenance does: LMDB's writer mutex is one too */
     pthread_mutex_lock(&s->lock);
     for (uint32_t i = 0; i < s->n_streams && f.err == LQ_OK; i++) {

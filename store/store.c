@@ -259,7 +259,9 @@ void store_default_dir(char *out, size_t cap)
 
 void store_expect_high_water(struct store *s, int64_t time_us)
 {
+    pthread_mutex_lock(&s->lock);
     s->expected_us = time_us;
+    pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- streams ---- */

@@ -73,13 +73,14 @@ struct counter_delta {
 };
 
 /*
- * Fold the windows and commit with checkpoints and counters. n_threads: folding may use that many threads. On success the windows are empty.
+ * Fold the windows and commit with checkpoints and counters. n_threads: folding may use that many threads. On success the windows are empty. Flushes of
+ * several threads take turns.
  */
 LQ_MUST enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windows, const struct checkpoint *cp, size_t n_cp,
                                 const struct counter_delta *counters, size_t n_counters, unsigned n_threads, struct lq_error *e);
 
 /* A promise about the event times to come: no stream's high-water mark will end below it (known from the last lines of files to be
- * loaded). Lines that would leave the finest tier again at once do not enter it. Optional. */
+ * loaded). Lines that would leave the finest tier again at once do not enter it. Optional; INT64_MIN takes it back. */
 void store_expect_high_water(struct store *s, int64_t time_us);
 
 /* Markers: what was done. People and programs record them; others are inferred from what lines show (marker.h). */

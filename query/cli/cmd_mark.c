@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "query/cli/cli.h"
+#include "store/control.h"
 
 static const char *const kinds[] = {"release", "rollback", "restart", "config", "note"};
 enum { KINDS = sizeof kinds / sizeof kinds[0], NAME_MAX_BYTES = 200, TEXT_MAX_BYTES = 2000 };
@@ -59,12 +60,17 @@ int cmd_mark(struct cli *c)
     struct store *store = NULL;
     struct marker m;
     char t[32];
+    int lqd = -1;
     enum lq_err err = read_args(c, &m, &e);
     if (err == LQ_OK) {
-        err = cli_open(c, true, &store, &e);
+        err = control_connect(c->data, &lqd, &e); /* while an lqd holds the store it is asked */
+        err = err == LQ_ENOENT ? LQ_OK : err;
     }
-    if (err == LQ_OK) {
-        err = store_marker_add(store, &m, &e);
+    if (err == LQ_OK && lqd >= 0) {
+        err = control_marker_add(lqd, &m, &e);
+    } else if (err == LQ_OK) {
+        err = cli_open(c, true, &store, &e);
+        err = err == LQ_OK ? store_marker_add(store, &m, &e) : err;
     }
     if (err == LQ_OK) {
         time_print_local(m.time_us, c->tz, t);
