@@ -60,10 +60,13 @@ static enum lq_err web_start(struct daemon *d, void *ctx, struct lq_error *e)
     w->own[1] = (struct http_route){HTTP_GET, "/readyz", HTTP_OPEN, get_ready, "the store takes commits"};
     struct http_server_options o = {.address = host, .port = (uint16_t)strtoul(port, NULL, 10), .tls_cert = c->http_tls_cert, .tls_key = c->http_tls_key,
                                     .token_file = c->http_tokens, .cors_origin = c->http_cors_origin, .rate_max = c->http_rate_max};
-    const struct http_route_table tables[] = {{w->own, d}, {push_routes, d}, {api_routes, &w->ask}, {grafana_routes, &w->ask}, {prometheus_routes, &w->ask}, {page_routes, &w->ask}};
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        o.tables[o.n_tables++] = tables[i];
-    }
+    struct http_route_table asked[HTTP_TABLES_MAX];
+    uint32_t n = ask_tables(&w->ask, asked);
+    LQ_ASSERT(n + 2 <= HTTP_TABLES_MAX);
+    o.tables[o.n_tables++] = (struct http_route_table){w->own, d};
+    o.tables[o.n_tables++] = (struct http_route_table){push_routes, d};
+    memcpy(o.tables + o.n_tables, asked, n * sizeof *asked);
+    o.n_tables += n;
     enum lq_err err = http_server_start(d->main, &o, &w->server, e);
     if (err == LQ_OK) {
         log_say(LOG_NOTE, "http listens on %s:%u", host, http_server_port(w->server));
