@@ -357,4 +357,4 @@ static void http_moved(struct input *in, struct loop *l, struct feed *old)
     forget_channels(in->state[l->index]);
 }
 
-const struct input_type input_http = {http_open, http_start, http_stop, http_moved, NULL, NULL};
+const struct input_type input_http = {http_open, http_start, http_stop, http_moved, NULL, NULL, NULL};

@@ -321,6 +321,9 @@ static enum lq_err pump(struct loader *l, const struct order *order, size_t n)
         }
     }
     settle_all(l);
+    if (l->report->failed > 0) { /* a pipe that was being read says it by a failure */
+        (void)is_cancelled(l);
+    }
     return err == LQ_OK ? flush(l) : err;
 }
 

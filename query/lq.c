@@ -19,7 +19,7 @@ const struct command commands[] = {
      READ_FLAGS | FLAG_AT | FLAG_HOST | FLAG_SERVICE, cmd_mark},
     {"markers", "markers [FILE… | -] [flags]", "What was done: recorded markers, and restarts, releases and the like that the logs show.",
      READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL | FLAGS_LOADING, cmd_markers},
-    {"load", "load FILE… | - [flags]", "Load log files (.gz and .zst too) into the store; the same content counts once.",
+    {"load", "load FILE… | - [flags]", "Load log files (.gz and .zst too) into the store; the same content counts once. While an lqd holds the store it does the load.",
      FLAG_DATA | FLAGS_LOADING | FLAG_ID | FLAG_NO_SYNC, cmd_load},
     {"query", "query 'QUERY' [FILE… | -] [flags]   (or just: lq 'QUERY')", "Ask the store, or files alone: lq 'status >= 500 | count by route every 5m | top 5'",
      READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL | FLAG_TIMEOUT | FLAGS_LOADING, cmd_query},
