@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "schema/mask.h"
 #include "schema/yaml_doc.h"
 
 enum { SECOND_US = 1000000 };
@@ -71,6 +72,8 @@ enum { INPUT_KEYS = sizeof input_keys / sizeof input_keys[0] };
 static const struct key config_keys[] = {
     {"data", KEY_TEXT, CF(data), 0, 0, 0, NULL, 0},
     {"formats", KEY_TEXT, CF(formats_dir), 0, 0, 0, NULL, 0},
+    {"mask", KEY_TEXT, CF(mask), 0, 0, 0, NULL, 0},
+    {"mask_key", KEY_TEXT, CF(mask_key), 0, 0, 0, NULL, 0},
     {"user", KEY_TEXT, CF(user), 0, 0, 0, NULL, 0},
     {"group", KEY_TEXT, CF(group), 0, 0, 0, NULL, 0},
     {"tz", KEY_TEXT, CF(tz_name), 0, 0, 0, NULL, 0},
@@ -434,6 +437,17 @@ static enum lq_err add_http_input(struct config *c, struct lq_error *e)
     return LQ_OK;
 }
 
+static enum lq_err read_mask(struct reader *r, int node)
+{
+    struct lq_error why = {0};
+    if (strcmp(r->c->mask, "none") == 0 || mask_parse(lq_str_of(r->c->mask), &r->c->mask_kinds, &why) == LQ_OK) {
+        return LQ_OK;
+    }
+    yaml_doc_fail(r->doc, node, r->e, "%s", why.msg);
+    lq_error_hint(r->e, "%s", why.hint);
+    return LQ_EINVAL;
+}
+
 static enum lq_err read_config(struct reader *r)
 {
     struct yaml_doc *d = r->doc;
@@ -450,6 +464,9 @@ static enum lq_err read_config(struct reader *r)
             err = unknown_key(r, yaml_doc_key_node(d, root, i), config_keys, CONFIG_KEYS, "key");
         } else if (err == LQ_OK) {
             err = read_value(r, k, value, r->c);
+            if (err == LQ_OK && strcmp(k->name, "mask") == 0) {
+                err = read_mask(r, value);
+            }
         }
     }
     if (err == LQ_OK) {

@@ -43,6 +43,8 @@ struct input_config {
 struct config {
     struct lq_arena mem;
     const char *file; /* NULL: zero-config */
+    const char *mask, *mask_key; /* NULL: what the store masks already */
+    unsigned mask_kinds;
     const char *data, *formats_dir, *user, *group, *tz_name;
     const char *http, *http_tokens, *http_tls_cert, *http_tls_key, *http_cors_origin; /* http: "off" = none */
     uint32_t http_rate_max; /* requests a second from one address; 0 = any number */

@@ -309,6 +309,9 @@ static enum lq_err open_all(struct daemon *d, struct lq_error *e)
     if (err == LQ_OK) {
         err = store_open(d->data, &so, &d->store, e);
     }
+    if (err == LQ_OK && c->mask != NULL) {
+        err = store_mask(d->store, c->mask_kinds, c->mask_key, e);
+    }
     return err;
 }
 

@@ -16,6 +16,7 @@ void source_id_key(const struct labels *labels, const char *head, size_t n, stru
 }
 
 struct shorter {
+    const struct store *store;
     const struct labels *labels;
     lq_str head;
     struct lq_buf key;
@@ -43,7 +44,7 @@ static bool match_shorter(void *ctx, const struct checkpoint *c)
     size_t n = first != NULL ? strtoul(first + 1, NULL, 10) : 0;
     if (n > 0 && n < FINGERPRINT_BYTES && n <= x->head.n && n > x->best) {
         source_id_key(x->labels, x->head.p, n, &x->key);
-        if (lq_str_eq(c->key, (lq_str){x->key.p, x->key.n}) && (x->accept == NULL || x->accept(x->ctx, c))) {
+        if (store_checkpoint_has_key(x->store, c, (lq_str){x->key.p, x->key.n}) && (x->accept == NULL || x->accept(x->ctx, c))) {
             take(x, c);
             x->best = n;
         }
@@ -54,7 +55,7 @@ static bool match_shorter(void *ctx, const struct checkpoint *c)
 enum lq_err source_id_find(struct store *s, const struct labels *labels, lq_str head, source_id_accept_fn *accept, void *ctx,
                            struct checkpoint *out, struct lq_arena *mem, struct lq_error *e)
 {
-    struct shorter x = {.labels = labels, .head = head, .mem = mem, .out = out, .accept = accept, .ctx = ctx};
+    struct shorter x = {.store = s, .labels = labels, .head = head, .mem = mem, .out = out, .accept = accept, .ctx = ctx};
     struct checkpoint whole;
     source_id_key(labels, head.p, head.n, &x.key);
     enum lq_err err = store_checkpoint_get(s, (lq_str){x.key.p, x.key.n}, &whole, mem, e);

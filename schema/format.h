@@ -31,6 +31,7 @@
  *   multiline: true                 lines that follow and match no format belong to the message (multiline.h); all: every line that does not match
  *   skip: '^#'                      lines that are no records: comments, headings
  *   markers: [{kind: restart, template: '^start'}]   what lines show that was done (sighting.h); a file with nothing else: for messages of all formats
+ *   mask: email,ip                  kept out of the store for lines of this format, whatever the store masks (mask.h): email, token, card, ip, or all
  *   sketch_by: [route, host, version, audience]
  *   limits: {match: 100000, depth: 1000}
  *   samples:                        tested: each line must match and give these fields

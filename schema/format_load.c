@@ -5,6 +5,7 @@
  */
 #include "schema/format_yaml.h"
 #include "schema/grok.h"
+#include "schema/mask.h"
 #include "schema/plain.h"
 #include "schema/sighting_int.h"
 
@@ -93,10 +94,22 @@ static enum lq_err multiline_key(struct loader *l, const yaml_node_t *n, const c
     return i < 0 ? yaml_fail(l, n->start_mark, n->data.scalar.length, "true, false or all is expected for", what) : err;
 }
 
+static enum lq_err mask_key(struct loader *l, const yaml_node_t *n, const char *what)
+{
+    struct lq_error inner = {0};
+    const char *s;
+    enum lq_err err = yaml_text(l, n, what, &s);
+    if (err == LQ_OK && mask_parse(lq_str_of(s), &l->f->schema.mask, &inner) != LQ_OK) {
+        err = yaml_fail(l, n->start_mark, n->data.scalar.length, inner.msg, NULL);
+        lq_error_hint(l->e, "%s", inner.hint);
+    }
+    return err;
+}
+
 static enum lq_err top_key(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx)
 {
     static const char *const keys[] = {"name", "description", "records", "priority", "pattern", "parser", "time", "fields", "derive", "error",
-                                       "sketch_by", "samples", "limits", "inner", "patterns", "extract", "multiline", "partial", "skip", "markers"};
+                                       "sketch_by", "samples", "limits", "inner", "patterns", "extract", "multiline", "partial", "skip", "markers", "mask"};
     struct top *t = ctx;
     struct format *f = l->f;
     switch (yaml_index(name, keys, COUNT(keys))) {
@@ -120,6 +133,7 @@ static enum lq_err top_key(struct loader *l, const yaml_node_t *k, const char *n
     case 17: t->partial = v; return yaml_text(l, v, name, &t->partial_text);
     case 18: t->skip = v; return yaml_text(l, v, name, &t->skip_text);
     case 19: t->markers = v; return LQ_OK;
+    case 20: return mask_key(l, v, name);
     default: return yaml_unknown(l, k, "key", keys, COUNT(keys));
     }
 }

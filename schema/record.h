@@ -51,6 +51,7 @@ struct stream_schema {
     struct measure_schema measures[MEASURE_MAX];
     const char *identities[IDENTITY_MAX];
     uint32_t sketch_by; /* bit i: distinct and hourly quantile sketches are kept per value of dimension i */
+    unsigned mask; /* what is masked in its texts, besides what the store masks (mask.h) */
     uint32_t no_cap_probation; /* bit i: values of dimension i are admitted at once (few by nature: status, level) */
 };
 

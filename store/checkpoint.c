@@ -22,6 +22,17 @@ bool record_get(const uint8_t **p, const uint8_t *end, lq_str *out)
     return true;
 }
 
+lq_str checkpoint_text(const struct store *s, lq_str text, char scratch[CHECKPOINT_TEXT_MAX])
+{
+    return s->mask.kinds != 0 ? mask_text(&s->mask, s->mask.kinds, text, scratch, CHECKPOINT_TEXT_MAX) : text;
+}
+
+bool store_checkpoint_has_key(const struct store *s, const struct checkpoint *c, lq_str key)
+{
+    char scratch[CHECKPOINT_TEXT_MAX];
+    return lq_str_eq(c->key, key) || lq_str_eq(c->key, checkpoint_text(s, key, scratch));
+}
+
 void checkpoint_encode(const struct checkpoint *c, struct lq_buf *out)
 {
     lq_buf_varint(out, c->offset);
@@ -62,7 +73,12 @@ enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint 
     if (err != LQ_OK) {
         return err;
     }
-    err = engine_get_sealed(t, DB_CHECKPOINT, key, &value, e);
+    char scratch[CHECKPOINT_TEXT_MAX];
+    lq_str kept = checkpoint_text(s, key, scratch);
+    err = engine_get_sealed(t, DB_CHECKPOINT, kept, &value, e);
+    if (err == LQ_ENOENT && kept.p != key.p) { /* from before the store masked */
+        err = engine_get_sealed(t, DB_CHECKPOINT, key, &value, e);
+    }
     if (err == LQ_OK && !decode(key, value, out)) {
         err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: a checkpoint", s->dir);
     }

@@ -294,9 +294,13 @@ static void add_counter(struct flush *f, const char *name, uint64_t n)
 static void put_checkpoints(struct flush *f, const struct checkpoint *cp, size_t n)
 {
     for (size_t i = 0; i < n && f->err == LQ_OK; i++) {
+        char key[CHECKPOINT_TEXT_MAX], name[CHECKPOINT_TEXT_MAX];
+        struct checkpoint kept = cp[i];
+        kept.key = checkpoint_text(f->s, cp[i].key, key);
+        kept.name = checkpoint_text(f->s, cp[i].name, name);
         lq_buf_clear(&f->parts[0].bytes);
-        checkpoint_encode(&cp[i], &f->parts[0].bytes);
-        f->err = engine_put_sealed(f->txn, DB_CHECKPOINT, cp[i].key, (lq_str){f->parts[0].bytes.p, f->parts[0].bytes.n}, f->e);
+        checkpoint_encode(&kept, &f->parts[0].bytes);
+        f->err = engine_put_sealed(f->txn, DB_CHECKPOINT, kept.key, (lq_str){f->parts[0].bytes.p, f->parts[0].bytes.n}, f->e);
     }
 }
 

@@ -89,17 +89,24 @@ static void identity_of(const struct sighted *s, struct lq_buf *out)
 
 /* ---- a window's ---- */
 
-void window_sightings_add(struct window_sightings *w, const struct sighting *x, int64_t time_us, lq_str line)
+/* Valid UTF-8 of bounded length, masked. */
+static lq_str kept(const struct masker *m, unsigned mask, lq_str s, char scratch[2][SIGHTING_NAME_MAX + 16])
 {
-    char text[SIGHTING_TEXT_MAX + 16], name[SIGHTING_NAME_MAX + 16], of[SIGHTING_NAME_MAX + 16], host[SIGHTING_NAME_MAX + 16], service[SIGHTING_NAME_MAX + 16];
+    s = mask != 0 ? mask_text(m, mask, s, scratch[0], SIGHTING_NAME_MAX) : s;
+    return derive_clean(s, scratch[1], SIGHTING_NAME_MAX);
+}
+
+void window_sightings_add(struct window_sightings *w, const struct sighting *x, int64_t time_us, lq_str line, const struct masker *m, unsigned mask)
+{
+    char text[SIGHTING_TEXT_MAX + 16], scratch[4][2][SIGHTING_NAME_MAX + 16];
     const char *nl = line.n > 0 ? memchr(line.p, '\n', line.n) : NULL;
     struct sighted s = {.kind = lq_str_of(x->kind), .confidence = x->confidence, .first_us = time_us, .last_us = time_us, .count = 1};
-    s.flags = SIGHTING_INFERRED | (x->version ? SIGHTING_VERSION : 0);
-    s.name = derive_clean(x->name, name, SIGHTING_NAME_MAX);
-    s.of = derive_clean(x->of, of, SIGHTING_NAME_MAX);
     bool of_host = x->of.n > 0 && lq_str_eq(x->of, x->host); /* else the hosts that serve it are not what a version is of */
-    s.host = derive_clean(x->version && !of_host ? (lq_str){"", 0} : x->host, host, SIGHTING_NAME_MAX);
-    s.service = derive_clean(x->service, service, SIGHTING_NAME_MAX);
+    s.flags = SIGHTING_INFERRED | (x->version ? SIGHTING_VERSION : 0);
+    s.name = kept(m, mask & ~(unsigned)MASK_IP, x->name, scratch[0]); /* a version looks like an address */
+    s.of = kept(m, mask, x->of, scratch[1]);
+    s.host = kept(m, mask, x->version && !of_host ? (lq_str){"", 0} : x->host, scratch[2]);
+    s.service = kept(m, mask, x->service, scratch[3]);
     s.text = derive_clean((lq_str){line.p, nl != NULL ? (size_t)(nl - line.p) : line.n}, text, SIGHTING_TEXT_MAX);
     lq_buf_clear(&w->key);
     identity_of(&s, &w->key);

@@ -35,7 +35,8 @@ struct window_sightings {
     size_t n, cap;
     uint64_t overflowed;
 };
-void window_sightings_add(struct window_sightings *w, const struct sighting *x, int64_t time_us, lq_str line);
+/* line: as it may be kept. mask: what of the other texts may not. */
+void window_sightings_add(struct window_sightings *w, const struct sighting *x, int64_t time_us, lq_str line, const struct masker *m, unsigned mask);
 void window_sightings_clear(struct window_sightings *w);
 void window_sightings_fini(struct window_sightings *w);
 

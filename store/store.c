@@ -121,6 +121,7 @@ static enum lq_err load_streams(struct store *s, struct lq_error *e)
     if (err == LQ_OK && v.n == sizeof s->flush_no) {
         memcpy(&s->flush_no, v.p, sizeof s->flush_no);
     }
+    err = err == LQ_OK || err == LQ_ENOENT ? store__mask_load(s, t, e) : err;
     err = err == LQ_ENOENT ? LQ_OK : err; /* a number used twice would replace a fragment */
     for (uint32_t i = 0; i < STREAM_MAX && err == LQ_OK; i++) {
         struct key_buf k = {{0}, 0};
@@ -327,6 +328,10 @@ enum lq_err stream_use_open(struct store *s, const struct stream_schema *schema,
 {
     enum lq_err err = LQ_OK;
     struct stream_use *u = lq_alloc(sizeof *u);
+    if (schema->mask != 0 && (err = store__mask_key(s, NULL, e)) != LQ_OK) {
+        free(u);
+        return err;
+    }
     pthread_mutex_lock(&s->lock);
     uint32_t id = lq_map_get(&s->stream_ids, lq_str_of(schema->name));
     if (id == LQ_MAP_NONE && s->n_streams == STREAM_MAX) {

@@ -49,6 +49,13 @@ LQ_MUST enum lq_err stream_use_open(struct store *s, const struct stream_schema 
                                     struct lq_error *e);
 void stream_use_close(struct stream_use **u);
 
+/*
+ * Mask what is personal in everything stored from now on (schema/mask.h; bits of enum mask_kind), also by later processes, until it is set again. The key is in the file
+ * mask.key of the store's directory (mode 0600), made when absent: from key_file, or (NULL) at random. Another key than that is refused. A temporary store has a key that nobody keeps. Before windows are
+ * made. Formats may mask too: then the key is made when their stream is first used. A backup does not hold the key.
+ */
+LQ_MUST enum lq_err store_mask(struct store *s, unsigned kinds, const char *key_file, struct lq_error *e);
+
 /* A source's progress, committed with the data that it produced. key: the source's identity (fingerprint + labels), opaque. */
 struct checkpoint {
     lq_str key;
@@ -63,6 +70,8 @@ struct checkpoint {
 };
 /* LQ_ENOENT: the source is new. Any other failure must stop the caller: taken for new, a file would be counted twice. */
 LQ_MUST enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint *out, struct lq_arena *mem, struct lq_error *e);
+/* Is a key that store_checkpoint_each gives that of `key`? The store masks labels in it. */
+bool store_checkpoint_has_key(const struct store *s, const struct checkpoint *c, lq_str key);
 typedef bool checkpoint_each_fn(void *ctx, const struct checkpoint *c);
 LQ_MUST enum lq_err store_checkpoint_each(struct store *s, checkpoint_each_fn *fn, void *ctx, struct lq_error *e);
 

@@ -20,6 +20,7 @@
 
 #include <pthread.h>
 
+#include "schema/mask.h"
 #include "store/engine.h"
 #include "store/fold.h"
 #include "store/reader.h"
@@ -98,6 +99,8 @@ struct key_buf { /* keys.c */
 
 struct store {
     char dir[4096];
+    struct masker mask;
+    bool has_mask_key;
     struct store_options o;
     struct engine *engine;
     int lock_fd;
@@ -119,6 +122,10 @@ struct stream_use {
     struct stream_schema schema; /* the caller's, by value (names are not kept) */
     uint8_t dim_to[DIM_MAX], measure_to[MEASURE_MAX], identity_to[IDENTITY_MAX];
 };
+
+/* mask.c */
+LQ_MUST enum lq_err store__mask_key(struct store *s, const char *key_file, struct lq_error *e); /* unless there is one */
+LQ_MUST enum lq_err store__mask_load(struct store *s, struct engine_txn *t, struct lq_error *e); /* what was set before */
 
 /* store.c */
 LQ_MUST enum lq_err store__make_dir(const char *dir, struct lq_error *e);
@@ -227,6 +234,10 @@ struct window_memo { /* what records with one memo number (record.h) did to the 
 };
 struct window_stream {
     struct stream *stream;
+    unsigned mask;      /* of the record in hand: enum mask_kind bits */
+    bool line_masked;   /* mask_line is of the record in hand */
+    lq_str mask_line;
+    char *mask_scratch; /* NULL: nothing was masked yet */
     bool overflowed; /* the series cache holds coarser series: they are looked up again after the flush */
     struct window_memo *memos; /* WINDOW_MEMOS, or NULL before the first */
     struct window_dim dims[DIM_MAX];
@@ -268,6 +279,9 @@ LQ_MUST enum lq_err summary_put(struct engine_txn *t, const struct stream *st, u
 /* A text: its length as varint, its bytes. get_text: false when it runs past the end. */
 void record_put(struct lq_buf *out, lq_str s);
 bool record_get(const uint8_t **p, const uint8_t *end, lq_str *out);
+/* Keys (labels) and names (paths) of checkpoints, as they may be kept. */
+enum { CHECKPOINT_TEXT_MAX = 4096 };
+lq_str checkpoint_text(const struct store *s, lq_str text, char scratch[CHECKPOINT_TEXT_MAX]);
 void checkpoint_encode(const struct checkpoint *c, struct lq_buf *out);
 
 #endif

@@ -11,7 +11,7 @@
 #include "schema/timefmt.h"
 #include "store/marker.h"
 
-enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400, WINDOW_MEMOS = 8192 };
+enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400, WINDOW_MEMOS = 8192, MASK_LINE_BYTES = 4096 };
 #define SERIES_OVER (1U << 31) /* beside a series number: it is a coarser one */
 
 enum lq_err window_new(struct store *s, struct window **out, struct lq_error *e)
@@ -53,6 +53,7 @@ static void window_stream_free(struct window_stream *ws)
     free(ws->measure_set);
     free(ws->examples);
     free(ws->memos);
+    free(ws->mask_scratch);
     free(ws);
 }
 
@@ -174,8 +175,11 @@ static uint32_t value_id(struct window *w, struct window_stream *ws, uint32_t d,
         struct stream *st = ws->stream;
         struct dict_limits l = {w->store->o.dim_values_max, (st->schema.no_cap_probation >> d & 1) != 0,
                                 r->time_us - RECYCLE_AFTER_S * US};
+        char masked[VALUE_BYTES_MAX + 1];
+        bool plain = ws->mask == 0 || d == DIM_VERSION || d == DIM_ERROR; /* a version looks like an address */
+        lq_str stored = plain ? text : mask_text(&w->store->mask, ws->mask, text, masked, VALUE_BYTES_MAX);
         pthread_mutex_lock(&w->store->lock);
-        id = dict_intern(&st->dims[d], text, r->success, &l);
+        id = dict_intern(&st->dims[d], stored, r->success, &l);
         pthread_mutex_unlock(&w->store->lock);
         if (id == VALUE_OVERFLOW) {
             w->overflow_values++;
@@ -191,6 +195,27 @@ static uint32_t value_id(struct window *w, struct window_stream *ws, uint32_t d,
     return id;
 }
 
+/* The line as it may be kept. */
+static lq_str kept_line(struct window_stream *ws, const struct record *r)
+{
+    if (ws->mask == 0) {
+        return r->line;
+    }
+    if (!ws->line_masked) {
+        lq_str head = r->line;
+        if (head.n > MASK_LINE_BYTES) { /* more is not kept in any case; a value that would be cut is left out */
+            head.n = MASK_LINE_BYTES;
+            while (head.n > MASK_LINE_BYTES / 2 && head.p[head.n - 1] != ' ') {
+                head.n--;
+            }
+        }
+        ws->mask_scratch = ws->mask_scratch != NULL ? ws->mask_scratch : lq_alloc(2 * MASK_LINE_BYTES);
+        ws->mask_line = mask_text(&ws->stream->store->mask, ws->mask, head, ws->mask_scratch, 2 * MASK_LINE_BYTES);
+        ws->line_masked = true;
+    }
+    return ws->mask_line;
+}
+
 static uint32_t new_example(struct window_stream *ws)
 {
     lq_grow(&ws->examples, &ws->cap_examples, ws->n_examples + 1, sizeof *ws->examples);
@@ -202,9 +227,9 @@ static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, ui
 {
     struct example_slot *x = &ws->examples[slot];
     char scratch[EXAMPLE_BYTES_MAX + 16];
-    lq_str text = derive_clean(r->line, scratch, EXAMPLE_BYTES_MAX);
+    lq_str line = kept_line(ws, r), text = derive_clean(line, scratch, EXAMPLE_BYTES_MAX);
     x->time_us = r->time_us;
-    x->hash = lq_hash(r->line.p, r->line.n, 0);
+    x->hash = lq_hash(line.p, line.n, 0);
     x->dim = d;
     x->value = id;
     x->day = day;
@@ -213,10 +238,14 @@ static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, ui
 }
 
 /* Earlier, or as early with a smaller hash. */
-static bool better(const struct window_stream *ws, uint32_t slot, int64_t time_us, const struct record *r)
+static bool better(struct window_stream *ws, uint32_t slot, int64_t time_us, const struct record *r)
 {
     const struct example_slot *x = &ws->examples[slot];
-    return time_us < x->time_us || lq_hash(r->line.p, r->line.n, 0) < x->hash;
+    if (time_us < x->time_us) {
+        return true;
+    }
+    lq_str line = kept_line(ws, r);
+    return lq_hash(line.p, line.n, 0) < x->hash;
 }
 
 static void examples_of(struct window_stream *ws, uint32_t d, uint32_t id, const struct record *r)
@@ -267,7 +296,7 @@ static uint32_t series_of(struct window *w, struct window_stream *ws, const uint
     return series;
 }
 
-static uint32_t local_identity(struct window_identity *x, lq_str name, uint64_t hash)
+static uint32_t new_identity(struct window_identity *x, lq_str name, uint64_t hash)
 {
     uint32_t id = lq_map_get_hashed(&x->ids, name, hash);
     if (id == LQ_MAP_NONE) {
@@ -280,10 +309,30 @@ static uint32_t local_identity(struct window_identity *x, lq_str name, uint64_t 
     return id;
 }
 
+/* Known by the text of the line, kept by what may be kept of it. */
+static uint32_t local_identity(struct window_stream *ws, uint32_t k, lq_str name, uint64_t hash)
+{
+    struct window_identity *x = &ws->identities[k];
+    char scratch[VALUE_BYTES_MAX + 1];
+    if (ws->mask == 0) {
+        return new_identity(x, name, hash);
+    }
+    uint32_t id = lq_map_get_hashed(&x->ids, name, hash);
+    if (id == LQ_MAP_NONE) {
+        lq_str kept = mask_text(&ws->stream->store->mask, ws->mask, name, scratch, VALUE_BYTES_MAX);
+        if (kept.p == name.p) {
+            return new_identity(x, name, hash);
+        }
+        id = new_identity(x, kept, lq_hash(kept.p, kept.n, 0));
+        lq_map_add(&x->ids, name, hash, id);
+    }
+    return id;
+}
+
 static void settle_late(struct window_stream *ws, uint32_t k, struct late_identity *x)
 {
     if (x->n > 0) {
-        ws->identity[k][x->row] = local_identity(&ws->identities[k], (lq_str){x->text, x->n}, x->hash);
+        ws->identity[k][x->row] = local_identity(ws, k, (lq_str){x->text, x->n}, x->hash);
         x->n = 0;
     }
 }
@@ -294,7 +343,7 @@ static void observe_identity(struct window_stream *ws, uint32_t k, lq_str text)
     struct window_identity *x = &ws->identities[k];
     uint64_t hash = lq_hash(text.p, text.n, 0);
     if (text.n > LATE_BYTES_MAX) {
-        ws->identity[k][ws->n] = local_identity(x, text, hash);
+        ws->identity[k][ws->n] = local_identity(ws, k, text, hash);
         return;
     }
     lq_map_prefetch(&x->ids, hash);
@@ -492,6 +541,8 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
 {
     struct window_stream *ws = window_stream_of(w, u->stream);
     struct record limited;
+    ws->mask = w->store->mask.kinds | u->schema.mask;
+    ws->line_masked = false;
     const struct record *r = record;
     if (r->time_us > w->limit_us) {
         limited = *record;
@@ -518,7 +569,7 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
     append_log(ws, u, r, series);
     if (r->sighting != NULL) {
         w->sightings = w->sightings != NULL ? w->sightings : lq_alloc(sizeof *w->sightings);
-        window_sightings_add(w->sightings, r->sighting, r->time_us, r->line);
+        window_sightings_add(w->sightings, r->sighting, r->time_us, kept_line(ws, r), &w->store->mask, ws->mask);
     }
     w->observations++;
 }
@@ -550,7 +601,7 @@ static uint32_t *map_identities(struct window_identity *to, const struct window_
 {
     uint32_t *map = lq_alloc((from->n + 1) * sizeof *map);
     for (uint32_t i = 1; i < from->n; i++) {
-        map[i] = local_identity(to, from->names[i], from->hashes[i]);
+        map[i] = new_identity(to, from->names[i], from->hashes[i]);
     }
     return map;
 }

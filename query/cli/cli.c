@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "query/cli/cli.h"
+#include "schema/mask.h"
 
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -20,6 +21,8 @@ const struct flag cli_flags[] = {
     {"--label-from", "REGEX", "groups for {1} … of --label, matched against the path", FLAG_LABEL_FROM},
     {"--reference-time", "TIME", "for stamps without a year: they are at most a day later than this", FLAG_REFERENCE},
     {"--formats", "DIR", "format files of your own, besides the shipped ones", FLAG_FORMATS},
+    {"--mask", "KINDS", "keep out of the store: email, token, card, ip (with commas), all or none; remembered by the store", FLAG_MASK},
+    {"--mask-key", "FILE", "the key of masked names: 32 hexadecimal digits (default: mask.key beside the data, made at first)", FLAG_MASK_KEY},
     {"--id", "NAME", "identity of standard input, so that the same content counts once", FLAG_ID},
     {"--threads", "N", "parsers (default: one per core)", FLAG_THREADS},
     {"--no-sync", NULL, "do not wait for the disk (benchmarks)", FLAG_NO_SYNC},
@@ -96,6 +99,8 @@ static enum lq_err set_flag(struct cli *c, const struct flag *f, const char *val
     case FLAG_NO_SYNC: c->no_sync = true; break;
     case FLAG_TOP: return set_number(f->name, value, 100, &c->top, e);
     case FLAG_THREADS: return set_number(f->name, value, 60, &c->threads, e);
+    case FLAG_MASK_KEY: c->mask_key = value; break;
+    case FLAG_MASK: c->mask_set = true; return strcmp(value, "none") == 0 ? LQ_OK : mask_parse(lq_str_of(value), &c->mask, e);
     case FLAG_LABEL: return label_rules_add(&c->labels, value, e);
     default: return label_rules_from(&c->labels, value, e);
     }
@@ -104,7 +109,7 @@ static enum lq_err set_flag(struct cli *c, const struct flag *f, const char *val
 
 static enum lq_err unknown_flag(const struct command *cmd, const char *arg, size_t n, struct lq_error *e)
 {
-    const char *names[32];
+    const char *names[40];
     size_t k = 0;
     for (size_t i = 0; cli_flags[i].name != NULL; i++) {
         if ((cmd->flags & cli_flags[i].id) != 0) {
@@ -212,6 +217,16 @@ int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv)
         c->width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col >= 40 ? ws.ws_col : 80;
     }
     return 0;
+}
+
+enum lq_err cli_mask(const struct cli *c, struct store *s, struct lq_error *e)
+{
+    if (c->mask_key != NULL && !c->mask_set) {
+        lq_error_set(e, LQ_EINVAL, "--mask-key is of no use without --mask");
+        lq_error_hint(e, "--mask all, or email, token, card, ip");
+        return LQ_EINVAL;
+    }
+    return c->mask_set ? store_mask(s, c->mask, c->mask_key, e) : LQ_OK;
 }
 
 enum lq_err cli_formats(const struct cli *c, struct format_set **out, struct lq_error *e)

@@ -20,14 +20,15 @@ enum flag_id {
     FLAG_LABEL = 1 << 6, FLAG_LABEL_FROM = 1 << 7, FLAG_REFERENCE = 1 << 8, FLAG_ID = 1 << 9, FLAG_THREADS = 1 << 10, FLAG_TARGET = 1 << 11,
     FLAG_ONSET = 1 << 12, FLAG_LOOKBACK = 1 << 13, FLAG_TOP = 1 << 14, FLAG_EXPLAIN = 1 << 15, FLAG_NO_SYNC = 1 << 16, FLAG_FORMATS = 1 << 17,
     FLAG_LISTEN = 1 << 18, FLAG_TOKENS = 1 << 19, FLAG_TIMEOUT = 1 << 20, FLAG_COMPARE = 1 << 21,
+    FLAG_MASK = 1 << 22, FLAG_MASK_KEY = 1 << 23,
     FLAG_AT = 1 << 25, FLAG_HOST = 1 << 26, FLAG_SERVICE = 1 << 27,
 };
-enum { FLAGS_LOADING = FLAG_FORMAT_NAME | FLAG_LABEL | FLAG_LABEL_FROM | FLAG_TZ | FLAG_REFERENCE | FLAG_THREADS | FLAG_FORMATS };
+enum { FLAGS_LOADING = FLAG_FORMAT_NAME | FLAG_LABEL | FLAG_LABEL_FROM | FLAG_TZ | FLAG_REFERENCE | FLAG_THREADS | FLAG_FORMATS | FLAG_MASK | FLAG_MASK_KEY };
 
 struct cli {
-    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir, *listen, *token_file, *timeout, *compare, *at, *host, *service;
-    unsigned threads, top;
-    bool explain, no_sync, color;
+    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir, *listen, *token_file, *timeout, *compare, *at, *host, *service, *mask_key;
+    unsigned threads, top, mask; /* mask: enum mask_kind bits */
+    bool explain, no_sync, color, mask_set;
     struct label_rules labels;
     struct timezone_rules *tz;
     const char *args[CLI_ARGS_MAX];
@@ -53,6 +54,8 @@ void cli_help(const struct command *cmd, FILE *f);
 LQ_MUST enum lq_err cli_formats(const struct cli *c, struct format_set **out, struct lq_error *e);
 /* Load the arguments from `first` on into a temporary store (cmd_load.c). Files that could not be read are said, and *status set; the others are loaded. */
 LQ_MUST enum lq_err cli_load_temporary(struct cli *c, size_t first, struct store **out, int *status, struct lq_error *e);
+/* --mask and --mask-key, for a store that is opened for writing. */
+LQ_MUST enum lq_err cli_mask(const struct cli *c, struct store *s, struct lq_error *e);
 LQ_MUST enum lq_err cli_open(const struct cli *c, bool write, struct store **out, struct lq_error *e);
 /* --since and --until against now; INT64_MIN / INT64_MAX when absent. */
 LQ_MUST enum lq_err cli_range(const struct cli *c, int64_t now_us, int64_t *from_us, int64_t *to_us, struct lq_error *e);

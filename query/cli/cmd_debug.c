@@ -28,7 +28,9 @@ static enum lq_err run(struct snapshot *s, const char *verb, struct lq_error *e)
     } else {
         err = debug_dump(s, stdout, e);
     }
-    fwrite(out.p, 1, out.n, stdout);
+    if (out.n > 0) {
+        fwrite(out.p, 1, out.n, stdout);
+    }
     lq_buf_fini(&out);
     return err;
 }

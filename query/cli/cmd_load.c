@@ -304,6 +304,14 @@ int cmd_load(struct cli *c)
         err = cli_open(c, lqd < 0, &store, &e);
     }
     if (err == LQ_OK) {
+        if (lqd >= 0 && c->mask_set) {
+            err = lq_error_set(&e, LQ_EINVAL, "an lqd holds the store: what it masks stands in its configuration");
+            lq_error_hint(&e, "mask: all in lqd.yaml; or load into another directory");
+        } else {
+            err = lqd < 0 ? cli_mask(c, store, &e) : LQ_OK;
+        }
+    }
+    if (err == LQ_OK) {
         read_oddities(store, before);
         err = lqd >= 0 ? load_by_daemon(c, &o, lqd, &report, &e) : load_here(c, &o, store, &report, &e);
     }
@@ -342,6 +350,9 @@ enum lq_err cli_load_temporary(struct cli *c, size_t first, struct store **store
     }
     if (err == LQ_OK) {
         err = store_open(NULL, &so, store, e);
+    }
+    if (err == LQ_OK) {
+        err = cli_mask(c, *store, e);
     }
     if (err == LQ_OK) {
         err = load_files(*store, c->args + first, c->n_args - first, &lo, &report, e);
