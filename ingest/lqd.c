@@ -85,25 +85,59 @@ static void web_stop(struct daemon *d, void *ctx)
 
 /* ---- flags ---- */
 
-static void help(FILE *f)
+static const struct flag { /* --help and the manual page say what is here */
+    const char *name, *arg, *text;
+} flags[] = {
+    {"-c", "FILE", "configuration (YAML); lqd.yaml among the installed files has the keys"},
+    {"--data", "DIR", "the store (else the configuration's data:, $LQ_DATA, $XDG_STATE_HOME/lq, ~/.local/state/lq)"},
+    {"--formats", "DIR", "format files of your own, besides the shipped ones"},
+    {"--check", NULL, "check the configuration and the formats, then exit"},
+    {"--once", NULL, "until standard input ends; commits and exits (without -c: only standard input is read)"},
+    {"--version", NULL, "version and build facts"},
+    {"--help", NULL, "this text"},
+};
+enum { FLAGS = sizeof flags / sizeof flags[0] };
+static const char purpose[] = "Takes logs by syslog (UDP, TCP, TLS), RELP, TCP lines, HTTP, Unix sockets, from files and standard input into the store.\n"
+                              "Without -c it listens on loopback only and says on what.\n";
+static const char signals[] = "SIGHUP reads the configuration again and keeps connections; SIGTERM commits everything and exits.\n";
+
+static void help(void)
 {
-    fputs("usage: lqd [-c FILE] [--data DIR] [--formats DIR] [--check] [--once]\n\n"
-          "Takes logs by syslog (UDP, TCP, TLS), RELP, TCP lines, Unix sockets, from files and standard input into the store.\n"
-          "Without -c it listens on loopback only and says on what.\n\n"
-          "  -c FILE        configuration (YAML); ingest/README.md has the keys\n"
-          "  --data DIR     the store (else the configuration's data:, $LQ_DATA, $XDG_STATE_HOME/lq, ~/.local/state/lq)\n"
-          "  --formats DIR  format files of your own, besides the shipped ones\n"
-          "  --check        check the configuration and the formats, then exit\n"
-          "  --once         until standard input ends; commits and exits (without -c: only standard input is read)\n"
-          "  --version\n\n"
-          "SIGHUP reads the configuration again and keeps connections; SIGTERM commits everything and exits.\n", f);
+    printf("usage: lqd [-c FILE] [--data DIR] [--formats DIR] [--check] [--once]\n\n%s\n", purpose);
+    for (size_t i = 0; i < FLAGS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s %s", flags[i].name, flags[i].arg != NULL ? flags[i].arg : "");
+        printf("  %-14s %s\n", name, flags[i].text);
+    }
+    printf("\n%s", signals);
+}
+
+/* lqd --man: lqd.8, made when lqd is built */
+static void man(void)
+{
+    printf(".TH LQD 8 \"\" \"lq " LQ_VERSION "\" \"System Administration\"\n.SH NAME\nlqd \\- takes logs into the store of lq\n"
+           ".SH SYNOPSIS\n.B lqd\n[\\-c FILE] [\\-\\-data DIR] [\\-\\-formats DIR] [\\-\\-check] [\\-\\-once]\n.SH DESCRIPTION\n%s.SH OPTIONS\n", purpose);
+    for (size_t i = 0; i < FLAGS; i++) {
+        const char *name = flags[i].name;
+        printf(".TP\n.B ");
+        for (; *name != '\0'; name++) {
+            fputs(*name == '-' ? "\\" : "", stdout);
+            putchar(*name);
+        }
+        printf("%s%s\n%s\n", flags[i].arg != NULL ? " " : "", flags[i].arg != NULL ? flags[i].arg : "", flags[i].text);
+    }
+    printf(".SH SIGNALS\n%s.SH EXIT STATUS\n0 done, 2 a wrong command line or configuration, 3 it failed.\n"
+           ".SH FILES\n/etc/lq/lqd.yaml (a configuration to begin with), /var/lib/lq (the store of the service)\n.SH SEE ALSO\n.BR lq (1)\n", signals);
 }
 
 static int usage(const char *what, const char *arg)
 {
-    static const char *const names[] = {"-c", "--data", "--formats", "--check", "--once", "--help", "--version"};
+    const char *names[FLAGS];
     struct lq_error e;
-    const char *near = lq_nearest(arg, strlen(arg), names, sizeof names / sizeof names[0]);
+    for (size_t i = 0; i < FLAGS; i++) {
+        names[i] = flags[i].name;
+    }
+    const char *near = lq_nearest(arg, strlen(arg), names, FLAGS);
     lq_error_set(&e, LQ_EINVAL, "%s %s", what, arg);
     if (near != NULL && strcmp(near, arg) != 0) {
         lq_error_hint(&e, "did you mean %s?", near);
@@ -134,7 +168,10 @@ int main(int argc, char **argv)
         } else if (strcmp(a, "--once") == 0) {
             o.once = true;
         } else if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
-            help(stdout);
+            help();
+            return STATUS_DONE;
+        } else if (strcmp(a, "--man") == 0) {
+            man();
             return STATUS_DONE;
         } else if (strcmp(a, "--version") == 0) {
             printf("lqd %s (store format %d, %s)\n", LQ_VERSION, STORE_FORMAT_VERSION, __VERSION__);

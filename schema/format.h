@@ -75,6 +75,7 @@ const struct stream_schema *format_schema(const struct format *f);
 /* Run the format's own samples; the first failure is in e. */
 LQ_MUST enum lq_err format_test_samples(const struct format *f, struct lq_error *e);
 /* The samples, for tests of detection: returns the i-th sample line, n = 0 past the end. */
+int format_priority(const struct format *f);
 lq_str format_sample(const struct format *f, size_t i);
 /* CSV and W3C: the sample without its header line. */
 lq_str format_record_line(const struct format *f, size_t i);
@@ -159,8 +160,9 @@ struct detection {
  * `json_2`… for another field set, the same for the same fields. Not thread-safe on the set. */
 void format_detect(struct format_set *s, lq_str sample, struct detection *out);
 
-/* `lq format try`: what each line becomes, field by field, or at which byte which format stopped matching. */
-void format_try(struct format_set *s, const struct format *f, lq_str line, struct lq_buf *out);
+/* `lq format try`: what a line becomes, field by field, or at which byte the format stops matching, and the formats that get furthest into it.
+ * f: the format of the source, NULL = none. before: the lines before it, for headers. True: it matches. */
+bool format_try(struct format_set *s, const struct format *f, lq_str before, lq_str line, struct lq_buf *out);
 
 /* A PCRE2 regex for others (queries borrow it here): compiled once, matched anywhere in the text. */
 struct lq_regex;

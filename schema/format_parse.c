@@ -143,6 +143,11 @@ const struct stream_schema *format_schema(const struct format *f)
     return &f->schema;
 }
 
+int format_priority(const struct format *f)
+{
+    return f->priority;
+}
+
 lq_str format_sample(const struct format *f, size_t i)
 {
     return i < f->n_samples ? f->samples[i].line : (lq_str){"", 0};

@@ -182,6 +182,10 @@ enum lq_err format_set_find(struct format_set *s, const char *name, const struct
     }
     const char *near = lq_nearest(name, strlen(name), names, n);
     lq_error_set(e, LQ_EINVAL, "unknown format \"%s\"", name);
+    if (strcmp(name, "json") == 0 || strcmp(name, "csv") == 0 || strcmp(name, "logfmt") == 0) {
+        lq_error_hint(e, "%s has no fixed fields: they are inferred from each file, without --format-name", name);
+        return LQ_EINVAL;
+    }
     lq_error_hint(e, near != NULL ? "did you mean %s? lq format list shows all" : "lq format list shows all%s", near != NULL ? near : "");
     return LQ_EINVAL;
 }

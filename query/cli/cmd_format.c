@@ -3,9 +3,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <errno.h>
 #include <stdlib.h>
 
+#include "ingest/source.h"
 #include "query/cli/cli.h"
 
 static void list(const struct format_set *s)
@@ -18,16 +18,16 @@ static void list(const struct format_set *s)
 
 static enum lq_err read_head(const char *path, char *p, size_t cap, size_t *n, struct lq_error *e)
 {
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    if (f == NULL) {
-        return lq_error_errno(e, errno, "open", path);
+    struct source *src = NULL;
+    size_t got = 1;
+    enum lq_err err = source_open(path, &src, e);
+    *n = 0;
+    while (err == LQ_OK && *n < cap && got > 0) {
+        err = source_read(src, p + *n, cap - *n, &got, e);
+        *n += err == LQ_OK ? got : 0;
     }
-    *n = fread(p, 1, cap, f);
-    enum lq_err err = ferror(f) != 0 ? lq_error_errno(e, errno, "read", path) : LQ_OK;
-    if (f != stdin) {
-        fclose(f);
-    }
-    return err;
+    source_close(&src);
+    return *n > 0 ? LQ_OK : err; /* what a damaged archive still gives is worth a look */
 }
 
 static enum lq_err detect(struct format_set *s, const char *path, char *buf, struct lq_error *e)
@@ -53,6 +53,12 @@ static enum lq_err try_file(struct cli *c, struct format_set *s, const char *pat
     if (err == LQ_OK && c->format_name != NULL) {
         err = format_set_find(s, c->format_name, &f, e);
     }
+    if (err == LQ_OK && f == NULL) {
+        struct detection d;
+        format_detect(s, (lq_str){buf, n}, &d);
+        f = d.format;
+        lq_buf_printf(&out, "%s: %s\n\n", f != NULL ? format_name(f) : "unparsed", d.why);
+    }
     lq_str rest = {buf, n};
     for (int i = 0; err == LQ_OK && i < TRY_LINES && rest.n > 0; i++) {
         const char *nl = memchr(rest.p, '\n', rest.n);
@@ -60,7 +66,7 @@ static enum lq_err try_file(struct cli *c, struct format_set *s, const char *pat
         rest.p += line.n + (nl != NULL);
         rest.n -= line.n + (nl != NULL);
         lq_buf_printf(&out, "%.*s\n", (int)(line.n < 300 ? line.n : 300), line.p);
-        format_try(s, f, line, &out);
+        (void)format_try(s, f, (lq_str){buf, (size_t)(line.p - buf)}, line, &out);
         lq_buf_byte(&out, '\n');
     }
     fwrite(out.p, 1, out.n, stdout);

@@ -86,17 +86,37 @@ void lq_error_where(struct lq_error *e, const char *file, uint32_t line, uint32_
     }
 }
 
+/* Bytes of the UTF-8 character at s; 0: none, or a control character. */
+static size_t printable(const unsigned char *s)
+{
+    static const unsigned char least[] = {0, 0xc2, 0xe0, 0xf0}, most[] = {0, 0xdf, 0xef, 0xf4};
+    if (s[0] < 0x80) {
+        return s[0] >= 0x20 && s[0] != 0x7f;
+    }
+    for (size_t n = 1; n < 4; n++) {
+        if (s[0] >= least[n] && s[0] <= most[n]) {
+            for (size_t i = 1; i <= n; i++) {
+                if ((s[i] & 0xc0) != 0x80) {
+                    return 0;
+                }
+            }
+            return s[0] == 0xc2 && s[1] < 0xa0 ? 0 : n + 1;
+        }
+    }
+    return 0;
+}
+
+/* What people wrote may hold anything: a terminal gets no control characters and no broken UTF-8. */
 static void print_escaped(FILE *f, const char *s)
 {
-    for (; *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '\t') {
-            fputc(' ', f);
-        } else if (c < 0x20 || c == 0x7f) {
-            fprintf(f, "?");
+    while (*s != '\0') {
+        size_t n = printable((const unsigned char *)s);
+        if (n > 0) {
+            fwrite(s, 1, n, f);
         } else {
-            fputc(c, f);
+            fputc(*s == '\t' ? ' ' : '?', f);
         }
+        s += n > 0 ? n : 1;
     }
 }
 

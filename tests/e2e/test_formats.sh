@@ -71,6 +71,36 @@ want="shop.CartException,$(grep -c ERROR "$dir/big.log")"
 got=$("$lq" 'exception = shop.CartException | count by exception' --data "$dir/b1" --since 2000-01-01 --format csv | tail -1 | cut -d, -f2-)
 [ "$got" = "$want" ] || fail "exceptions: $got, expected $want"
 
+# Why a line does not match: the byte, of regexes and of JSON.
+shows() { # WHAT INPUT TEXT
+  "$lq" format try - <<<"$2" >"$dir/try" 2>&1
+  grep -qF -- "$3" "$dir/try" || fail "$1: $(cat "$dir/try")"
+}
+shows regex '127.0.0.1 - - [02/Mar/2026:10:00:01 +0000] "GET / HTTP/1.1" 20x 5' 'combined stops at byte 63 of 65'
+shows json $'{"ts":"2026-01-01T00:00:00Z","msg":"a"}\n{"ts":"2026-01-01T00:00:01Z","msg":a}' 'json: this is no JSON object'
+shows json_time $'{"ts":"2026-01-01T00:00:00Z","msg":"a"}\n{"ts":"x","msg":"a"}' 'no valid time'
+shows csv $'time,level,msg\n2026-01-01T00:00:00Z,INFO,hello' 'csv: a header line, no record'
+
+# Detection of real files: the right format, or an honest generic one.
+data=$SRC/../shared/data
+if [ -d "$data/loghub_2k" ]; then
+  (cd "$data" && "$lq" format detect access/* loghub_2k/*/*_2k.log nezha/11_51_log.csv.gz) | sed 's/ (.*//' >"$dir/detected"
+  cat >"$dir/expected" <<'TXT'
+access/apache_logs: combined
+access/auth.log: rfc3164
+loghub_2k/Android/Android_2k.log: android
+loghub_2k/Apache/Apache_2k.log: apache_error
+loghub_2k/BGL/BGL_2k.log: plain
+loghub_2k/Mac/Mac_2k.log: rfc3164
+loghub_2k/Spark/Spark_2k.log: log4j
+loghub_2k/Thunderbird/Thunderbird_2k.log: plain
+nezha/11_51_log.csv.gz: csv+docker+log4j
+TXT
+  diff "$dir/expected" "$dir/detected" || fail "detection of real files"
+else
+  echo "skipped: shared data is not here"
+fi
+
 nezha=$SRC/../shared/data/nezha
 if [ -d "$nezha" ]; then
   zcat "$nezha"/*.gz | "$lq" load --data "$dir/nezha" - >"$dir/nezha.out" || fail nezha

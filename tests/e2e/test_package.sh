@@ -34,7 +34,7 @@ for i in 1 2 3; do echo "10.0.0.$i - - [02/Mar/2026:10:00:0$i +0000] \"GET /a HT
 [ "$("$lq" count --data "$dir/store" --format csv | tail -1)" = "combined,3" ]
 [ "$("$lq" 'count by route' - --format csv <"$dir/access.log" | tail -1)" = "combined,/a,3" ]
 
-for page in man1/lq.1 man7/lq-query.7; do
+for page in man1/lq.1 man7/lq-query.7 man8/lqd.8; do
   man -l "$root/usr/share/man/$page.gz" 2>"$dir/warnings" | col -b >"$dir/page" 2>/dev/null || true
   [ ! -s "$dir/warnings" ] || { cat "$dir/warnings"; exit 1; }
   grep -q 'SEE ALSO' "$dir/page"

@@ -13,7 +13,7 @@ while read -r file line inc; do
   schema/base/*) [[ $inc == schema/base/* ]] || complain "$file:$line: schema/base must not include $inc" ;;
   schema/*) [[ $inc == schema/* ]] || complain "$file:$line: schema must not include $inc" ;;
   store/*) [[ $inc == schema/* || $inc == store/* ]] || complain "$file:$line: store must not include $inc" ;;
-  ingest/lqd.c | ingest/lqd_push.[ch] | query/lq.c | query/cli/cmd_load.c | query/cli/cmd_why.c) ;;
+  ingest/lqd.c | ingest/lqd_push.[ch] | query/lq.c | query/cli/cmd_load.c | query/cli/cmd_why.c | query/cli/cmd_format.c) ;;
   ingest/*) [[ $inc == query/* ]] && complain "$file:$line: ingest must not include $inc" ;;
   query/*) [[ $inc == ingest/* ]] && complain "$file:$line: query must not include $inc" ;;
   esac

@@ -34,6 +34,29 @@ Test(format, every_sample_parses_as_it_says_and_is_detected)
     format_set_free(&s);
 }
 
+/* A line that two formats match is a tie that only the order of names decides, unless one of them says that it is the more special one. */
+Test(format, no_format_takes_the_lines_of_another)
+{
+    struct format_set *s = shipped();
+    size_t lines = 0, also = 0;
+    for (size_t i = 0; i < format_set_count(s); i++) {
+        const struct format *f = format_set_at(s, i);
+        for (size_t k = 0; format_sample(f, k).n > 0; k++) {
+            struct detection d;
+            format_detect(s, format_sample(f, k), &d);
+            lines++;
+            also += d.n > 1;
+            for (uint32_t j = 1; j < d.n; j++) {
+                cr_expect(format_priority(d.scores[j].format) < format_priority(f) || d.scores[j].matched < d.scores[0].matched,
+                          "sample %zu of %s: %s matches it too, and is not more general", k, format_name(f), format_name(d.scores[j].format));
+            }
+        }
+    }
+    cr_log_info("%zu sample lines; %zu of them are matched by a more general format too", lines, also);
+    cr_expect(lines >= 2 * format_set_count(s));
+    format_set_free(&s);
+}
+
 static struct parser *parser_for(struct format_set *s, const char *name)
 {
     struct parser_config c = {.reference_us = 1772445600000000};
