@@ -57,6 +57,11 @@ static int unknown_command(const char *word)
         names[n++] = c->name;
     }
     names[n++] = "help";
+    if (word[0] == '\0') {
+        lq_error_set(&e, LQ_EINVAL, "an empty query");
+        lq_error_hint(&e, "for example: lq 'errors / count by host every 5m'; lq --help lists the commands");
+        return cli_fail(&e);
+    }
     const char *near = lq_nearest(word, strlen(word), names, n);
     lq_error_set(&e, LQ_EINVAL, "unknown command \"%s\"", word);
     if (near != NULL) {

@@ -247,14 +247,22 @@ static enum lq_err print_templates(struct cli *c, struct snapshot *s, struct lq_
     return print_values(c, s, e);
 }
 
+static int too_many(struct cli *c, const char *hint)
+{
+    struct lq_error e;
+    lq_error_set(&e, LQ_EINVAL, "\"%s\" is one word too many", c->args[0]);
+    lq_error_hint(&e, "%s", hint);
+    return cli_fail(&e);
+}
+
 int cmd_streams(struct cli *c)
 {
-    return with_snapshot(c, print_streams);
+    return c->n_args > 0 ? too_many(c, "lq streams lists all of them") : with_snapshot(c, print_streams);
 }
 
 int cmd_fields(struct cli *c)
 {
-    return with_snapshot(c, print_fields);
+    return c->n_args > 0 ? too_many(c, "lq fields lists all of them; lq values FIELD the values of one") : with_snapshot(c, print_fields);
 }
 
 int cmd_values(struct cli *c)

@@ -140,6 +140,8 @@ static void rest_of_query(struct lang_parser *p)
         lq_error_hint(p->e, "did you mean %s?", near);
     } else if (lang__function(w, &(double){0}) != NULL) {
         lq_error_hint(p->e, "columns are separated by commas, like: count, errors by host");
+    } else if (lang__is_stage(w)) {
+        lq_error_hint(p->e, "a | stands before it: | %.*s", (int)w.n, w.p);
     } else if (w.n == 0 && (*p->p == '=' || *p->p == '<' || *p->p == '>' || *p->p == '~' || *p->p == '!')) {
         lq_error_hint(p->e, "the filter stands before the columns, like: status >= 500 | count by route");
     }

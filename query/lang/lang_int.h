@@ -34,6 +34,7 @@ void lang__count_column(struct lang_parser *p); /* the column `count`, for a que
 void lang__by_and_every(struct lang_parser *p);
 bool lang__at_stage(struct lang_parser *p); /* does a stage's name stand here? */
 void lang__stage(struct lang_parser *p);
+bool lang__is_stage(lq_str word);
 void lang__finish(struct lang_parser *p); /* names of compared columns, ranks */
 
 #endif

@@ -29,6 +29,16 @@ static const struct {
     {"offset", "compare 7d"},
 };
 
+bool lang__is_stage(lq_str word)
+{
+    for (const struct lang_stage *s = lang_stages; s->name != NULL; s++) {
+        if (lq_str_is(word, s->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void parse_by(struct lang_parser *p)
 {
     do {
@@ -152,13 +162,7 @@ static void parse_sort(struct lang_parser *p)
 
 bool lang__at_stage(struct lang_parser *p)
 {
-    lq_str w = lang__peek(p);
-    for (const struct lang_stage *s = lang_stages; s->name != NULL; s++) {
-        if (lq_str_is(w, s->name)) {
-            return true;
-        }
-    }
-    return false;
+    return lang__is_stage(lang__peek(p));
 }
 
 static void unknown_stage(struct lang_parser *p, lq_str w)
