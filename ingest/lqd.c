@@ -16,6 +16,7 @@ enum { STATUS_DONE = 0, STATUS_USAGE = 2 };
 /* ---- HTTP ---- */
 
 struct web {
+    struct daemon *daemon;
     struct http_server *server;
     struct ask ask;
     struct http_route own[3];
@@ -23,10 +24,22 @@ struct web {
 
 static enum lq_err get_metrics(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
 {
+    struct web *w = ctx;
     struct lq_buf text = {0};
+    struct http_server_counts c = http_server_counts(w->server);
     (void)r;
     (void)e;
-    metrics_print(ctx, &text);
+    metrics_print(w->daemon, &text);
+    const struct {
+        const char *name, *type, *help;
+        uint64_t n;
+    } rows[] = {{"requests_total", "counter", "requests", c.requests}, {"rejected_total", "counter", "of them, refused: address, token, size, rate, load", c.rejected},
+                {"failed_total", "counter", "answers with a status of 500 and over", c.failed}, {"stopped_total", "counter", "given up: the client went away, or the time was over", c.stopped},
+                {"connections", "gauge", "open connections", c.connections}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        lq_buf_printf(&text, "# HELP lqd_http_%s %s\n# TYPE lqd_http_%s %s\nlqd_http_%s %llu\n", rows[i].name, rows[i].help, rows[i].name, rows[i].type, rows[i].name,
+                      (unsigned long long)rows[i].n);
+    }
     o->type = "text/plain; version=0.0.4";
     fwrite(text.p, 1, text.n, o->out);
     lq_buf_fini(&text);
@@ -36,11 +49,11 @@ static enum lq_err get_metrics(void *ctx, const struct http_request *r, struct h
 /* Ready: the store takes commits. */
 static enum lq_err get_ready(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
 {
-    struct daemon *d = ctx;
+    const struct web *w = ctx;
     struct flusher_stats s;
     (void)r;
     (void)e;
-    flusher_stats(d->flusher, &s);
+    flusher_stats(w->daemon->flusher, &s);
     o->status = s.failing ? 503 : 200;
     fputs(s.failing ? "{\"ready\":false,\"reason\":\"commits fail\"}\n" : "{\"ready\":true}\n", o->out);
     return LQ_OK;
@@ -55,18 +68,16 @@ static enum lq_err web_start(struct daemon *d, void *ctx, struct lq_error *e)
         return LQ_OK;
     }
     LQ_ASSERT(listen_split(c->http, host, port));
+    w->daemon = d;
     w->ask = (struct ask){.store = d->store, .tz = c->tz, .writable = true, .wall_clock = true};
     w->own[0] = (struct http_route){HTTP_GET, "/metrics", HTTP_READ, get_metrics, "counters of lqd for Prometheus"};
     w->own[1] = (struct http_route){HTTP_GET, "/readyz", HTTP_OPEN, get_ready, "the store takes commits"};
     struct http_server_options o = {.address = host, .port = (uint16_t)strtoul(port, NULL, 10), .tls_cert = c->http_tls_cert, .tls_key = c->http_tls_key,
                                     .token_file = c->http_tokens, .cors_origin = c->http_cors_origin, .rate_max = c->http_rate_max};
-    struct http_route_table asked[HTTP_TABLES_MAX];
-    uint32_t n = ask_tables(&w->ask, asked);
-    LQ_ASSERT(n + 2 <= HTTP_TABLES_MAX);
-    o.tables[o.n_tables++] = (struct http_route_table){w->own, d};
-    o.tables[o.n_tables++] = (struct http_route_table){push_routes, d};
-    memcpy(o.tables + o.n_tables, asked, n * sizeof *asked);
-    o.n_tables += n;
+    o.tables[0] = (struct http_route_table){w->own, w};
+    o.tables[1] = (struct http_route_table){push_routes, d};
+    o.n_tables = 2;
+    ask_tables(&w->ask, &o);
     enum lq_err err = http_server_start(d->main, &o, &w->server, e);
     if (err == LQ_OK) {
         log_say(LOG_NOTE, "http listens on %s:%u", host, http_server_port(w->server));

@@ -35,6 +35,7 @@ struct exec_options {
     int64_t deadline_us;             /* clock_monotonic_us when to give up; 0 = never */
     bool (*stopped)(const void *ctx); /* asked now and then: nobody waits for the answer any more; NULL = never */
     const void *stopped_ctx;
+    int64_t bytes_max;               /* memory of the answer; 0 = RESULT_BYTES_MAX */
     struct format_set *formats;      /* for | lines: example lines are parsed again to test fields that they were not filed under; may be NULL */
 };
 

@@ -233,8 +233,9 @@ enum lq_err exec__row(struct run *x, uint32_t group, uint32_t step, const double
     memcpy(g->values + (size_t)g->n * columns, values, columns * sizeof *values);
     g->n++;
     x->r->bytes += g->cap_step * sizeof *g->step + g->cap_values * sizeof *g->values - cap;
-    if (x->r->bytes > RESULT_BYTES_MAX) {
-        lq_error_set(x->e, LQ_ELIMIT, "the answer is larger than %lld MB", RESULT_BYTES_MAX >> 20);
+    long long most = exec__bytes_max(x);
+    if ((long long)x->r->bytes > most) {
+        lq_error_set(x->e, LQ_ELIMIT, "the answer is larger than %lld MB", most >> 20);
         lq_error_hint(x->e, "ask for fewer fields after by, a longer every, or a shorter range (--since)");
         return LQ_ELIMIT;
     }

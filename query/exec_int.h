@@ -133,6 +133,10 @@ LQ_MUST enum lq_err exec__run_stream(struct snapshot *s, const struct query *q, 
 int32_t exec__group(struct run *x, const uint32_t key[QUERY_BY_MAX]);
 /* exec_cells.c */
 void exec__cells_reserve(struct run *x);
+static inline long long exec__bytes_max(const struct run *x)
+{
+    return x->o->bytes_max > 0 ? x->o->bytes_max : RESULT_BYTES_MAX;
+}
 void exec__cells_add(struct run *x, const struct fragment *f, uint32_t r, size_t at, bool error, bool counts);
 /* Steps before `step` are complete: they become rows. */
 LQ_MUST enum lq_err exec__cells_finish(struct run *x, uint32_t step);

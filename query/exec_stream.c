@@ -91,7 +91,7 @@ static enum lq_err meet(struct run *x, struct source *c, uint32_t id)
     c->group[id] = in ? group_of(x, row) : GROUP_OUT;
     exec__cells_reserve(x);
     size_t cell = sizeof(struct cell_acc) + (x->need_measures != 0 ? sizeof(struct measure_acc) + sizeof(struct bins_acc) : 0);
-    if (x->n_groups > RESULT_SERIES_MAX || (long long)(x->c.cap * cell) > RESULT_BYTES_MAX) {
+    if (x->n_groups > RESULT_SERIES_MAX || (long long)(x->c.cap * cell) > exec__bytes_max(x)) {
         lq_error_set(x->e, LQ_ELIMIT, "the answer would have more than %d series", x->n_groups > RESULT_SERIES_MAX ? RESULT_SERIES_MAX : (int)x->n_groups - 1);
         lq_error_hint(x->e, "ask for fewer fields after by, or filter before |");
         return LQ_ELIMIT;

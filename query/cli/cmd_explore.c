@@ -3,10 +3,10 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <math.h>
 #include <stdlib.h>
 
 #include "query/cli/cli.h"
+#include "query/compared.h"
 #include "query/out/out.h"
 #include "schema/derive.h"
 
@@ -21,6 +21,9 @@ static int with_snapshot(struct cli *c, enum lq_err (*fn)(struct cli *, struct s
     }
     if (err == LQ_OK) {
         err = fn(c, snap, &e);
+    }
+    if (err == LQ_OK) {
+        err = snapshot_check(snap, &e); /* what was printed may be a part: the status says so */
     }
     snapshot_close(&snap);
     store_close(&store);
@@ -175,29 +178,17 @@ static enum lq_err print_values(struct cli *c, struct snapshot *s, struct lq_err
 
 /* ---- templates ---- */
 
-/* New, gone, more or fewer than in the period before; more and fewer need twice or half, and what chance would not do. */
-static const char *state_of(double now, double before)
-{
-    if (isnan(before)) {
-        return "?";
-    }
-    double noise = 3 * sqrt(now + before + 1);
-    return before == 0 && now > 0 ? "new" : now == 0 && before > 0 ? "gone" : now >= 2 * before && now - before > noise ? "more"
-           : before >= 2 * now && before - now > noise ? "fewer" : "same";
-}
-
 static void print_compared(const struct result *r, const struct lq_regex *re)
 {
-    static const char *const states[] = {"new", "gone", "more", "fewer", "same", "?"};
     printf("%-6s %10s %10s  %s\n", "state", "now", "before", "template");
-    for (size_t k = 0; k < sizeof states / sizeof states[0]; k++) {
+    for (unsigned k = 0; k < COMPARED_STATES; k++) {
         for (uint32_t i = 0; i < r->n_series; i++) {
             const double *v = result_row(r, &r->series[i], 0);
             lq_str t = r->series[i].labels[0];
-            if (strcmp(state_of(v[0], v[1]), states[k]) == 0 && (re == NULL || lq_regex_match(re, t))) {
+            if (compared_state(v[0], v[1]) == k && (re == NULL || lq_regex_match(re, t))) {
                 char before[32];
                 number_print(v[1], before);
-                printf("%-6s %10.0f %10s  %.*s\n", states[k], v[0], before[0] != '\0' ? before : "-", (int)t.n, t.p);
+                printf("%-6s %10.0f %10s  %.*s\n", compared_states[k], v[0], before[0] != '\0' ? before : "-", (int)t.n, t.p);
             }
         }
     }

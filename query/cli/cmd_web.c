@@ -53,7 +53,7 @@ int cmd_web(struct cli *c)
     }
     struct ask ask = {.store = store, .tz = c->tz};
     struct http_server_options o = {.address = address[0] != '\0' ? address : NULL, .port = port, .token_file = c->token_file};
-    o.n_tables = ask_tables(&ask, o.tables);
+    ask_tables(&ask, &o);
     if (err == LQ_OK) {
         const char *names[] = {store_dir(store), address[0] != '\0' ? address : "127.0.0.1"};
         err = http_server_run(&o, say_where, names, &e);

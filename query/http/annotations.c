@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 
-#include "query/change/changepoints.h"
 #include "query/http/grafana_int.h"
 #include "query/out/out.h"
 
@@ -51,37 +50,31 @@ static bool add_marker(void *ctx, const struct marker *m)
     return true;
 }
 
+/* Where each series changes, with how sure and how much; the 95 % interval of the time where it is longer than a step. */
+static void add_change(const struct result *r, const struct result_series *s, const struct series_change *c, struct lq_buf *name, struct annotations *x)
+{
+    char title[300], text[200];
+    ask_series_name(r, s, c->column, name);
+    snprintf(title, sizeof title, "%s of %.*s", c->type, (int)(name->n < 250 ? name->n : 250), name->p);
+    snprintf(text, sizeof text, "%.4g before, %.4g after; p %.2g", c->before, c->after, c->p);
+    add(x, r->step_start_us[c->step], c->high > c->step ? r->step_start_us[c->high] : r->step_start_us[c->step], title, text, "change");
+}
+
 static enum lq_err add_changes(const struct ask *a, lq_str text, int64_t from_us, int64_t to_us, struct annotations *x, struct lq_error *e)
 {
-    enum { CHANGE_POINTS = 500 };
     struct asked asked = {0};
-    int64_t range = from_us != INT64_MIN && to_us != INT64_MAX ? to_us - from_us : 7 * 86400 * 1000000LL;
-    struct ask_query q = {.text = text, .from_us = from_us, .to_us = to_us, .every_us = ask_step(range, CHANGE_POINTS)};
+    struct ask_query q = {.text = text, .from_us = from_us, .to_us = to_us, .change = true};
+    struct lq_buf name = {0};
     enum lq_err err = ask_run(a, NULL, &q, &asked, e);
     if (err != LQ_OK) {
         return err;
     }
-    const struct result *r = &asked.r;
-    double *y = lq_alloc(r->steps * sizeof *y);
-    uint32_t *at = lq_alloc((r->steps + 1) * sizeof *at);
-    struct lq_buf name = {0};
-    for (uint32_t i = 0; i < r->n_series; i++) {
-        for (uint32_t c = 0; c < r->n_columns; c++) {
-            for (uint32_t k = 0; k < r->steps; k++) {
-                y[k] = result_row(r, &r->series[i], k)[c];
-            }
-            size_t n = changepoints(y, r->steps, at);
-            for (size_t k = 0; k < n; k++) {
-                char title[300];
-                ask_series_name(r, &r->series[i], c, &name);
-                snprintf(title, sizeof title, "change of %.*s", (int)(name.n < 250 ? name.n : 250), name.p);
-                add(x, r->step_start_us[at[k]], r->step_start_us[at[k]], title, "detected change point", "change");
-            }
+    for (uint32_t i = 0; i < asked.r.n_series; i++) {
+        for (uint32_t k = 0; k < asked.r.series[i].n_changes; k++) {
+            add_change(&asked.r, &asked.r.series[i], &asked.r.series[i].changes[k], &name, x);
         }
     }
     lq_buf_fini(&name);
-    free(y);
-    free(at);
     asked_fini(&asked);
     return LQ_OK;
 }
@@ -119,7 +112,7 @@ static enum lq_err collect(const struct ask *a, lq_str what, int64_t from_us, in
     if (err == LQ_OK) {
         err = snapshot_markers(s, from_us, to_us, add_marker, &m, e);
     }
-    snapshot_close(&s);
+    err = ask_close(&s, err, e);
     if (err == LQ_OK && x->n > 1) {
         qsort(x->a, x->n, sizeof *x->a, by_time);
     }

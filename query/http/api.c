@@ -21,13 +21,6 @@ static enum lq_err zone(const struct ask *a, const struct http_request *r, struc
     return err;
 }
 
-static uint32_t number_param(const struct http_request *r, const char *name, uint32_t fallback, uint32_t max)
-{
-    const char *text = http_param_text(r, name);
-    unsigned long v = text != NULL ? strtoul(text, NULL, 10) : fallback;
-    return v == 0 ? fallback : v > max ? max : (uint32_t)v;
-}
-
 static const char *type_of(const char *format)
 {
     return strcmp(format, "json") == 0     ? "application/json"
@@ -65,7 +58,7 @@ static enum lq_err api_query(void *ctx, const struct http_request *r, struct htt
         err = ask_run(a, r, &q, &x, e);
     }
     if (err == LQ_OK) {
-        struct out_options oo = {.tz = q.tz, .width = number_param(r, "width", 0, 1000)};
+        struct out_options oo = {.tz = q.tz, .width = ask_number(r, "width", 0, 1000)};
         o->type = type_of(format);
         out->print(&x.r, &oo, o->out);
         asked_fini(&x);
@@ -106,7 +99,7 @@ static enum lq_err api_why(void *ctx, const struct http_request *r, struct http_
     const char *format = http_param_text(r, "format");
     struct timezone_rules *own = NULL;
     const struct timezone_rules *tz = NULL;
-    struct why_options w = {.target = http_param_text(r, "target"), .onset_us = INT64_MIN, .top = number_param(r, "top", 0, 100)};
+    struct why_options w = {.target = http_param_text(r, "target"), .onset_us = INT64_MIN, .top = ask_number(r, "top", 0, 100)};
     struct why_answer *answer = lq_alloc(sizeof *answer);
     struct snapshot *snap = NULL;
     bool json = format == NULL || strcmp(format, "json") == 0;
@@ -177,8 +170,7 @@ static enum lq_err api_streams(void *ctx, const struct http_request *r, struct h
         fputs("}", f);
     }
     fputs("]}\n", f);
-    snapshot_close(&s);
-    return LQ_OK;
+    return ask_close(&s, LQ_OK, e);
 }
 
 static enum lq_err api_fields(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
@@ -221,8 +213,7 @@ static enum lq_err api_fields(void *ctx, const struct http_request *r, struct ht
         }
     }
     fputs("]}\n", f);
-    snapshot_close(&s);
-    return LQ_OK;
+    return ask_close(&s, LQ_OK, e);
 }
 
 struct ranked {
@@ -287,7 +278,7 @@ static enum lq_err api_values(void *ctx, const struct http_request *r, struct ht
             }
             if (lq_str_is(field, x->dims[d])) {
                 known = true;
-                print_values(s, i, d, number_param(r, "limit", 1000, 100000), &first, o->out);
+                print_values(s, i, d, ask_number(r, "limit", 1000, 100000), &first, o->out);
             }
         }
     }
@@ -299,8 +290,7 @@ static enum lq_err api_values(void *ctx, const struct http_request *r, struct ht
             lq_error_hint(e, "did you mean %s?", near);
         }
     }
-    snapshot_close(&s);
-    return err;
+    return ask_close(&s, err, e);
 }
 
 static enum lq_err api_health(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
@@ -318,8 +308,7 @@ static enum lq_err api_ready(void *ctx, const struct http_request *r, struct htt
     const struct ask *a = ctx;
     struct snapshot *s = NULL;
     enum lq_err err = snapshot_open(a->store, &s, e);
-    snapshot_close(&s);
-    return err == LQ_OK ? api_health(ctx, r, o, e) : LQ_EBUSY;
+    return ask_close(&s, err, e) == LQ_OK ? api_health(ctx, r, o, e) : LQ_EBUSY;
 }
 
 const struct http_route api_routes[] = {

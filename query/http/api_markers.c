@@ -58,8 +58,7 @@ static enum lq_err list_markers(void *ctx, const struct http_request *r, struct 
         err = snapshot_markers(s, from, to, print_marker, &p, e);
         fputs("]}\n", o->out);
     }
-    snapshot_close(&s);
-    return err;
+    return ask_close(&s, err, e);
 }
 
 static enum lq_err record(const struct ask *a, const struct marker *m, struct http_response *o, struct lq_error *e)

@@ -25,6 +25,15 @@ bool ask_extent(struct snapshot *s, int64_t *first_us, int64_t *last_us)
     return first <= last;
 }
 
+enum lq_err ask_close(struct snapshot **s, enum lq_err err, struct lq_error *e)
+{
+    if (err == LQ_OK && *s != NULL) {
+        err = snapshot_check(*s, e);
+    }
+    snapshot_close(s);
+    return err;
+}
+
 int64_t ask_now(const struct ask *a, struct snapshot *s)
 {
     int64_t first, last;
@@ -57,6 +66,13 @@ enum lq_err ask_range(const struct ask *a, const struct http_request *r, struct 
         err = lq_error_set(e, LQ_EINVAL, "since is not before until");
     }
     return err;
+}
+
+uint32_t ask_number(const struct http_request *r, const char *name, uint32_t fallback, uint32_t max)
+{
+    const char *text = http_param_text(r, name);
+    unsigned long v = text != NULL ? strtoul(text, NULL, 10) : fallback;
+    return v == 0 ? fallback : v > max ? max : (uint32_t)v;
 }
 
 int64_t ask_step(int64_t range_us, int64_t points)
@@ -128,7 +144,7 @@ static bool stopped(const void *ctx)
 enum lq_err ask_run(const struct ask *a, const struct http_request *req, const struct ask_query *q, struct asked *x, struct lq_error *e)
 {
     struct snapshot *snap = NULL;
-    struct exec_options o = {.from_us = q->from_us, .to_us = q->to_us, .tz = q->tz != NULL ? q->tz : a->tz};
+    struct exec_options o = {.from_us = q->from_us, .to_us = q->to_us, .tz = q->tz != NULL ? q->tz : a->tz, .bytes_max = ASK_BYTES_MAX};
     memset(x, 0, sizeof *x);
     if (req != NULL) {
         o.stopped = stopped;
@@ -137,6 +153,10 @@ enum lq_err ask_run(const struct ask *a, const struct http_request *req, const s
     enum lq_err err = query_parse(q->text, &x->q, e);
     if (err == LQ_OK && q->n_filters > 0) {
         err = add_filters(q, x, e);
+    }
+    if (err == LQ_OK && q->change) {
+        x->q->change = true;
+        x->q->every_auto = x->q->every_auto || (x->q->every_us == 0 && q->every_us == 0);
     }
     if (err == LQ_OK && x->q->every_us == 0) {
         x->q->every_us = q->every_us;
@@ -175,12 +195,11 @@ void ask_series_name(const struct result *r, const struct result_series *s, uint
     }
 }
 
-uint32_t ask_tables(struct ask *a, struct http_route_table t[HTTP_TABLES_MAX])
+void ask_tables(struct ask *a, struct http_server_options *o)
 {
-    const struct http_route *const all[] = {page_routes, api_routes, run_routes, marker_routes, grafana_routes, prometheus_routes};
-    uint32_t n = 0;
-    for (; n < sizeof all / sizeof all[0]; n++) {
-        t[n] = (struct http_route_table){all[n], a};
+    const struct http_route *const all[] = {page_routes, api_routes, change_routes, run_routes, marker_routes, grafana_routes, prometheus_routes};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        LQ_ASSERT(o->n_tables < HTTP_TABLES_MAX);
+        o->tables[o->n_tables++] = (struct http_route_table){all[i], a};
     }
-    return n;
 }

@@ -229,8 +229,7 @@ static enum lq_err grafana_metrics(void *ctx, const struct http_request *r, stru
     print_stream_metrics(s, "label", "value", o->out, &first);
     print_option(o->out, &first, "label", LQ_STR("annotations: markers"), "value", LQ_STR("markers"));
     fputs("}]\n", o->out);
-    snapshot_close(&s);
-    return LQ_OK;
+    return ask_close(&s, LQ_OK, e);
 }
 
 static enum lq_err grafana_search(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
@@ -244,9 +243,8 @@ static enum lq_err grafana_search(void *ctx, const struct http_request *r, struc
         fputc('[', o->out);
         print_stream_metrics(s, "text", "value", o->out, &first);
         fputs("]\n", o->out);
-        snapshot_close(&s);
     }
-    return err;
+    return ask_close(&s, err, e);
 }
 
 static enum lq_err grafana_options(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
@@ -322,9 +320,8 @@ static enum lq_err print_values_of(const struct ask *a, lq_str field, value_prin
         fputc('[', f);
         each_value(s, field, print, f);
         fputs("]\n", f);
-        snapshot_close(&s);
     }
-    return err;
+    return ask_close(&s, err, e);
 }
 
 static enum lq_err grafana_variable(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
@@ -365,8 +362,7 @@ static enum lq_err grafana_tag_keys(void *ctx, const struct http_request *r, str
     }
     fputs("]\n", o->out);
     lq_map_fini(&seen);
-    snapshot_close(&s);
-    return LQ_OK;
+    return ask_close(&s, LQ_OK, e);
 }
 
 static enum lq_err grafana_annotations(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)

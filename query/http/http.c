@@ -116,32 +116,6 @@ static const char *code_name(enum lq_err code)
     }
 }
 
-void http_response_init(struct http_response *o)
-{
-    memset(o, 0, sizeof *o);
-    o->out = open_memstream(&o->body, &o->n);
-    LQ_ASSERT(o->out != NULL);
-}
-
-void http_response_fini(struct http_response *o)
-{
-    if (o->out != NULL) {
-        fclose(o->out);
-    }
-    free(o->body);
-    memset(o, 0, sizeof *o);
-}
-
-void http_response_clear(struct http_response *o)
-{
-    fclose(o->out);
-    free(o->body);
-    o->body = NULL;
-    o->n = 0;
-    o->out = open_memstream(&o->body, &o->n);
-    LQ_ASSERT(o->out != NULL);
-}
-
 void http_fail(struct http_response *o, const struct lq_error *e)
 {
     http_response_clear(o);

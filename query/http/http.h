@@ -19,7 +19,7 @@
 
 #include "schema/base/buf.h"
 
-enum { HTTP_PARAMS_MAX = 64, HTTP_PATH_BYTES_MAX = 2048, HTTP_HEADERS_MAX = 6, HTTP_TOKEN_BYTES_MAX = 128 };
+enum { HTTP_PARAMS_MAX = 64, HTTP_PATH_BYTES_MAX = 2048, HTTP_HEADERS_MAX = 6, HTTP_TOKEN_BYTES_MAX = 128, HTTP_MEMORY_BYTES_MAX = 8 << 20 };
 enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8 }; /* HEAD is answered as GET */
 /* What a token lets its bearer do; a route asks for one. HTTP_OPEN needs no token (health, and the page itself, which asks for one). */
 enum http_scope { HTTP_OPEN = 0, HTTP_READ = 1, HTTP_WRITE = 2, HTTP_ADMIN = 4 };
@@ -59,9 +59,11 @@ bool http_decode(lq_str in, bool plus, struct lq_arena *mem, lq_str *out);
 struct http_response {
     int status;          /* 0 = 200 */
     const char *type;    /* content type; NULL = application/json */
-    FILE *out;           /* the body is printed here (in memory) */
-    char *body;          /* valid once out is closed or flushed */
-    size_t n;
+    FILE *out;           /* the body is printed here: into memory, from HTTP_MEMORY_BYTES_MAX on into a file without a name */
+    char *body;          /* valid once out is closed or flushed, while fd < 0 */
+    size_t n, cap;
+    int fd;              /* the file, or -1 */
+    bool failed;         /* no room for that file */
     bool cacheable;      /* an asset whose name holds its hash */
     uint32_t n_headers;
     struct {
@@ -71,6 +73,7 @@ struct http_response {
 void http_response_init(struct http_response *o);
 void http_response_fini(struct http_response *o);
 void http_response_clear(struct http_response *o); /* forget what was printed */
+bool http_response_close(struct http_response *o); /* the body is whole; false: it could not be kept */
 void http_header(struct http_response *o, const char *name, const char *value);
 
 /* A handler may fail with an error of the program: it is answered as {"error":{…}} with a status that fits its code, see http_fail. */

@@ -144,8 +144,7 @@ static enum lq_err evaluate(const struct ask *a, const struct http_request *r, s
         err = snapshot_open(a->store, &p->x.snap, e);
     }
     if (err == LQ_OK) {
-        err = prom_eval(&p->x, p->expr, &p->value);
-        snapshot_close(&p->x.snap);
+        err = ask_close(&p->x.snap, prom_eval(&p->x, p->expr, &p->value), e);
     }
     return err;
 }
@@ -365,8 +364,7 @@ static enum lq_err prom_labels(void *ctx, const struct http_request *r, struct h
         }
     }
     print_names(&names, o->out);
-    snapshot_close(&s);
-    return LQ_OK;
+    return ask_close(&s, LQ_OK, e) == LQ_OK ? LQ_OK : failed(o, e);
 }
 
 /* /api/v1/label/NAME/values */
@@ -410,8 +408,7 @@ static enum lq_err prom_label_values(void *ctx, const struct http_request *r, st
         }
     }
     print_names(&names, o->out);
-    snapshot_close(&s);
-    return LQ_OK;
+    return ask_close(&s, LQ_OK, e) == LQ_OK ? LQ_OK : failed(o, e);
 }
 
 static void print_series(struct snapshot *s, const struct stream_info *info, lq_str name, const struct prom_bound *b, bool *first, uint32_t *room, FILE *f)
@@ -469,7 +466,7 @@ static enum lq_err prom_series_list(void *ctx, const struct http_request *r, str
         }
     }
     fputs("]}\n", o->out);
-    snapshot_close(&s);
+    err = ask_close(&s, err, e);
     return err == LQ_OK ? LQ_OK : failed(o, e);
 }
 
@@ -501,8 +498,7 @@ static enum lq_err prom_metadata(void *ctx, const struct http_request *r, struct
     free(seen.p);
     lq_map_fini(&seen.seen);
     fputs("}}\n", o->out);
-    snapshot_close(&s);
-    return LQ_OK;
+    return ask_close(&s, LQ_OK, e) == LQ_OK ? LQ_OK : failed(o, e);
 }
 
 static enum lq_err prom_buildinfo(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)

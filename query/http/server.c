@@ -100,6 +100,9 @@ static void *work(void *arg)
         s->running++;
         pthread_mutex_unlock(&s->lock);
         run_job(j);
+        if (!j->deferred) {
+            http__close_body(j);
+        }
         pthread_mutex_lock(&s->lock);
         s->running--;
         if (j->deferred && !j->finished) {

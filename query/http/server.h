@@ -21,7 +21,7 @@
 struct ev_loop;
 struct http_server;
 
-enum { HTTP_TABLES_MAX = 8, HTTP_TOKENS_MAX = 256 };
+enum { HTTP_TABLES_MAX = 16, HTTP_TOKENS_MAX = 256 };
 struct http_route_table {
     const struct http_route *routes; /* ends with path NULL */
     void *ctx;                       /* handed to its handlers */

@@ -30,6 +30,7 @@ struct http_job {
     int64_t start_us, deadline_us, looked_us;
     int fd;
     bool gone, deferred, finished, parked; /* http_defer, http_finish; a worker has left it to whoever finishes it */
+    bool takes_gzip, zipped;
     size_t counted; /* bytes of the body, of bodies_bytes */
     struct http_job *next;
 };
@@ -62,6 +63,8 @@ void http__refuse(struct http_job *j, int status, const char *code, const char *
 enum MHD_Result http__answer(struct http_job *j);
 /* On a worker: the body as the handler wants it (unzipped, a form read). False: a refusal is written. */
 bool http__open_body(struct http_job *j);
+/* On a worker: the answer is whole; it is zipped where the client takes that. */
+void http__close_body(struct http_job *j);
 
 const char *http__header(struct MHD_Connection *c, const char *name); /* NULL when absent */
 /* A Host header that names this machine's loopback: localhost, 127.x.x.x, [::1], with or without a port. */

@@ -59,19 +59,20 @@ static void log_request(const struct http_job *j, int status, size_t bytes)
 enum MHD_Result http__answer(struct http_job *j)
 {
     struct http_response *o = &j->response;
-    const char *accept = http__header(j->connection, "Accept-Encoding");
+    if (!http_response_close(o)) {
+        http__refuse(j, 507, "failed", "no room for the answer, which is large");
+        (void)http_response_close(o);
+    }
     int status = o->status != 0 ? o->status : 200;
-    LQ_ASSERT(fclose(o->out) == 0); /* in memory: fails only without memory */
-    o->out = NULL;
-    bool zipped = o->n > 1024 && accept != NULL && strstr(accept, "gzip") != NULL && http__gzip(&o->body, &o->n);
     size_t n = o->n;
-    struct MHD_Response *r = MHD_create_response_from_buffer(n, o->body, MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *r = o->fd >= 0 ? MHD_create_response_from_fd64(n, o->fd) : MHD_create_response_from_buffer(n, o->body, MHD_RESPMEM_MUST_FREE);
     if (r == NULL) {
         return MHD_NO;
     }
     o->body = NULL; /* the response owns it */
+    o->fd = -1;
     add_header(r, "Content-Type", o->type != NULL ? o->type : "application/json");
-    if (zipped) {
+    if (j->zipped) {
         add_header(r, "Content-Encoding", "gzip");
     }
     for (uint32_t i = 0; i < o->n_headers; i++) {
@@ -205,8 +206,10 @@ bool http__screen(struct http_server *s, struct http_job *j)
     struct http_request *r = &j->request;
     const char *query = strchr(j->uri, '?'), *type = http__header(j->connection, "Content-Type"), *length = http__header(j->connection, "Content-Length");
     lq_str path = {j->uri, query != NULL ? (size_t)(query - j->uri) : strlen(j->uri)};
+    const char *accept = http__header(j->connection, "Accept-Encoding");
     unsigned allowed;
     char list[64];
+    j->takes_gzip = accept != NULL && strstr(accept, "gzip") != NULL;
     r->mem = &j->mem;
     r->job = j;
     r->content_type = lq_str_of(type != NULL ? lq_arena_strdup(&j->mem, lq_str_of(type)) : "");
@@ -241,6 +244,12 @@ bool http__screen(struct http_server *s, struct http_job *j)
         return false;
     }
     return true;
+}
+
+void http__close_body(struct http_job *j)
+{
+    struct http_response *o = &j->response;
+    j->zipped = http_response_close(o) && o->fd < 0 && o->n > 1024 && j->takes_gzip && http__gzip(&o->body, &o->n);
 }
 
 bool http__open_body(struct http_job *j)

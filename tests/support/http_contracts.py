@@ -88,6 +88,38 @@ def own_api(lq, store):
     want(b"2.4.1" in out, "the story's release is in the answer")
 
 
+def changes():
+    t = js("GET", "/api/v1/lq/templates", params={"compare": "7d", "stream": "log4j"})
+    states = [x["state"] for x in t["templates"]]
+    want(states == sorted(states, key=["new", "gone", "more", "fewer", "same"].index) and {"new", "same"} <= set(states), "templates: what is new comes first", states)
+    want(all(x["stream"] == "log4j" and (x["state"] != "new" or (x["before"] == 0 and x["now"] > 0)) for x in t["templates"]), "new is what was not there", t)
+    all_ = js("GET", "/api/v1/lq/templates", params={"limit": 3})["templates"]
+    want(len(all_) == 3 and all(x["before"] is None and "state" not in x for x in all_), "without compare there is no before", all_)
+    for bad in ({"compare": "soon"}, {"stream": 'a"b'}, {"stream": "nobody"}):
+        js("GET", "/api/v1/lq/templates", status=400, params=bad)
+    c = js("GET", "/api/v1/lq/changes")
+    want(c["query"] == "errors / count" and c["step_s"] > 0 and c["series"] > 0, "changes", c)
+    steps = [x for x in c["changes"] if x["stream"] == "combined_time" and x["after"] > x["before"]]
+    want(steps and steps[0]["low"] <= steps[0]["time"] <= steps[0]["high"] and steps[0]["p"] < 0.05, "the errors' rise is found", c["changes"])
+    h = js("POST", "/api/v1/lq/changes", params={"query": "errors by host every 1h", "since": "2026-03-01"})
+    want(all(set(x["labels"]) == {"host"} and x["column"] == "errors" for x in h["changes"]) and h["step_s"] == 3600, "with labels", h)
+    e = js("GET", "/api/v1/lq/changes", status=400, params={"query": "errors by hots"})["error"]
+    want(e["column"] == 11 and "host" in e["hint"], "the place of an error", e)
+    a = js("POST", "/annotations", {"range": {"from": "2026-02-28T00:00:00Z", "to": "2026-03-12T00:00:00Z"}, "annotation": {"name": "x", "query": "changes of stream = combined_time | errors / count", "enable": True}})
+    want(a and all(" of " in x["title"] and "before" in x["text"] and x["tags"] == "change" for x in a), "changes as annotations", a)
+
+
+def large():
+    """An answer of some tens of MB goes through a file, whole."""
+    s, h, d = call("GET", "/api/v1/lq/query", params={"query": "count, errors by host, route, status every 1m", "since": "2026-03-01", "format": "json"})
+    want(s == 200 and len(d) > 16 << 20 and int(h["content-length"]) == len(d), "a large answer", s, h)
+    q = json.loads(d)
+    steps = {len(x["points"]) for x in q["series"]}
+    want(len(steps) == 1 and len(q["series"]) > 100, "all of it", steps)
+    s, h, d = call("GET", "/api/v1/lq/query", params={"query": "count by host, route every 1m", "since": "2026-03-01", "format": "ndjson"})
+    want(h["content-type"] == "application/x-ndjson" and all(set(json.loads(x)) == {"time", "stream", "host", "route", "count"} for x in d.splitlines()[:1000]), "ndjson", h, d[:300])
+
+
 def grafana():
     for base in ("", "/grafana"):
         m = js("POST", base + "/metrics", {})
@@ -296,6 +328,8 @@ if tokens_only:
     tokens()
 else:
     own_api(sys.argv[2], sys.argv[3])
+    changes()
+    large()
     grafana()
     prometheus(sys.argv[2], sys.argv[3])
     openapi(sys.argv[4])
