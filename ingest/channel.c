@@ -53,6 +53,7 @@ static void bind_to(struct channel *c, const struct format *f)
         LQ_ASSERT(binding_get(feed->p, NULL, &(struct labels){0}, feed->tz, &c->binding, &e) == LQ_OK);
     }
     c->misses = 0;
+    c->sighted_minute = INT64_MIN;
 }
 
 static const struct format *named(struct formats *formats, const char *name)
@@ -289,6 +290,21 @@ bool channel__parse(struct channel *c, lq_str line, struct record *r, enum parse
     return true;
 }
 
+/* Once a minute the store is told which format the channel has: another one in its place is a marker. */
+static void sight_format(struct channel *c, const struct record *r)
+{
+    const int64_t minute_us = 60000000;
+    if (r->time_us / minute_us == c->sighted_minute || c->binding->format == NULL) {
+        return;
+    }
+    c->sighted_minute = r->time_us / minute_us;
+    struct sighting s = {.kind = "format", .confidence = 80, .version = true, .name = lq_str_of(format_name(c->binding->format)), .of = lq_str_of(c->feed->in->name)};
+    lq_str host = labels_get(&c->labels, "host");
+    s.host = host.n > 0 ? host : (lq_str){c->peer, c->peer_n};
+    s.service = labels_get(&c->labels, "service");
+    window_sight(c->feed->p->open->window, &s, r->time_us, r->line);
+}
+
 /* A line whose channel has decided. */
 static void deliver(struct channel *c, lq_str line)
 {
@@ -305,6 +321,7 @@ static void deliver(struct channel *c, lq_str line)
     parser_reference(b->parser, c->reference_us != 0 ? c->reference_us : p->now_us);
     if (channel__parse(c, line, r, &result)) {
         c->last_us = r->time_us;
+        sight_format(c, r);
         window_observe(p->open->window, b->use[r->inner], r);
     } else if (result != PARSE_HEADER) {
         parser_unparsed(b->parser, line, c->last_us != INT64_MIN ? c->last_us : c->reference_us != 0 ? c->reference_us : p->now_us, r);

@@ -27,19 +27,57 @@ lq_str line_cut(const char **p, const char *end)
     return line;
 }
 
+static void saw(struct chunk *c, unsigned format, lq_str text, int64_t time_us)
+{
+    struct format_seen *f = &c->seen[format];
+    if (f->n++ == 0 || time_us < f->first_us) {
+        f->first_us = time_us;
+        f->first = text;
+    }
+    if (f->n == 1 || time_us >= f->last_us) {
+        f->last_us = time_us;
+        f->last = text;
+    }
+}
+
+static void parsed(struct worker *w, unsigned format, lq_str text, const struct record *r, struct stream_use *const *use)
+{
+    struct chunk *c = w->chunk;
+    if (!c->any_parsed) {
+        c->any_parsed = true;
+        c->first_us = r->time_us;
+        c->head = (size_t)(text.p - c->p);
+    }
+    c->last_us = r->time_us;
+    saw(c, format, text, r->time_us);
+    window_observe(w->window, use[r->inner], r);
+}
+
+/* A line of a format that the log changed to. */
+static bool parsed_otherwise(struct worker *w, lq_str text)
+{
+    struct chunk *c = w->chunk;
+    struct record r;
+    for (unsigned k = 0; k < c->n_others; k++) {
+        struct other_parser *o = &c->lane->others[k]->parsers[w->number];
+        if (parser_parse(o->parser, text, &r) == PARSE_OK) {
+            parsed(w, k + 1, text, &r, o->use);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_event(void *ctx, enum parse_result result, lq_str text, const struct record *r)
 {
     struct worker *w = ctx;
     struct chunk *c = w->chunk;
     struct lane_parser *p = &c->lane->parsers[w->number];
     if (result == PARSE_OK) {
-        if (!c->any_parsed) {
-            c->any_parsed = true;
-            c->first_us = r->time_us;
-            c->head = (size_t)(text.p - c->p);
-        }
-        c->last_us = r->time_us;
-        window_observe(w->window, p->use[r->inner], r);
+        parsed(w, 0, text, r, p->use);
+        return;
+    }
+    if (result != PARSE_HEADER && c->n_others > 0 && parsed_otherwise(w, text)) {
         return;
     }
     c->tally.results[result]++;
@@ -83,6 +121,7 @@ void chunk_parse(struct worker *w, struct chunk *c)
     c->any_parsed = false;
     c->head = c->n;
     memset(&c->tally, 0, sizeof c->tally);
+    memset(c->seen, 0, sizeof c->seen);
     w->chunk = c;
     if (c->columns.n > 0) {
         events_set_columns(events, &c->columns);
@@ -93,6 +132,7 @@ void chunk_parse(struct worker *w, struct chunk *c)
         events_line(events, line);
     }
     events_flush(events);
+    chunk_sight_formats(w, c);
     c->tally.lines -= c->tally.results[PARSE_HEADER];
     c->tally.results[PARSE_OK] = c->tally.lines; /* a line of a parsed event is parsed */
     for (int i = PARSE_OK + 1; i < PARSE_RESULTS; i++) {

@@ -29,6 +29,22 @@ struct lane_parser {
     struct stream_use *use[INNER_MAX + 1], *unparsed; /* by the record's inner */
 };
 
+/* A format that the lines of a lane had later on (load_format.c). */
+enum { OTHER_FORMATS_MAX = 3 };
+struct other_parser {
+    struct parser *parser;
+    struct stream_use *use[INNER_MAX + 1];
+};
+struct other_format {
+    const struct format *format;
+    struct other_parser parsers[THREADS_MAX];
+};
+struct format_seen { /* of a chunk: when which format was seen */
+    uint64_t n;
+    int64_t first_us, last_us;
+    lq_str first, last; /* lines of it */
+};
+
 /* Of path i. */
 LQ_MUST enum lq_err load__open(const struct load_options *o, const char *const *paths, size_t i, struct source **out, struct lq_error *e);
 bool load__stat(const struct load_options *o, const char *const *paths, size_t i, struct stat *st); /* false: there is none, or it is standard input */
@@ -53,6 +69,9 @@ struct lane {
     uint64_t offset;    /* in the content, of what was read */
     bool skipping;      /* the rest of a line over LINE_BYTES_MAX */
     bool ended;
+    struct labels labels;
+    struct other_format *others[OTHER_FORMATS_MAX];
+    unsigned n_others, detections;
     int64_t at_us; /* about the event time of what comes next: the lane with the least is read next */
 };
 
@@ -64,6 +83,8 @@ struct chunk {
     bool done;
     struct columns columns; /* of formats with a header line: those that hold at its beginning */
     size_t head;            /* bytes of leading lines that did not match: settled in order */
+    unsigned n_others; /* formats of the lane, besides the first, that its lines may have */
+    struct format_seen seen[OTHER_FORMATS_MAX + 1];
     bool any_parsed;
     int64_t first_us, last_us;
     struct tally tally;
@@ -122,6 +143,13 @@ LQ_MUST enum lq_err lane_open(struct loader *l, struct load_file *file, struct l
 void lane_close(struct lane **x);
 /* The next whole lines into c, which has CHUNK_BYTES; c->n may be 0 when the lane has ended. */
 void lane_fill(struct loader *l, struct lane *x, struct chunk *c);
+
+/* load_format.c */
+/* Looks at the last lines of a filled chunk: is it still the format of the lane? */
+void lane_look(struct loader *l, struct lane *x, struct chunk *c);
+void other_free(struct other_format **o);
+/* What a parsed chunk says about formats, for the store. */
+void chunk_sight_formats(struct worker *w, struct chunk *c);
 
 /* load_chunk.c */
 LQ_MUST enum lq_err lane_open_parsers(struct loader *l, struct lane *x, const struct labels *labels,

@@ -130,6 +130,7 @@ enum lq_err lane_open(struct loader *l, struct load_file *file, struct lane **ou
     enum lq_err err = open_source(l, file, &x->src, &fe), store_err = LQ_OK;
     if (err == LQ_OK) {
         err = labels_resolve(l->o->labels, x->is_stdin ? "" : file->path, &labels, &fe);
+        x->labels = labels;
     }
     if (err == LQ_OK) {
         err = sniff(x, &fe);
@@ -167,6 +168,9 @@ void lane_close(struct lane **xp)
             stream_use_close(&p->use[k]);
         }
         stream_use_close(&p->unparsed);
+    }
+    for (unsigned k = 0; k < x->n_others; k++) {
+        other_free(&x->others[k]);
     }
     source_close(&x->src);
     lq_buf_fini(&x->head);
@@ -258,6 +262,7 @@ void lane_fill(struct loader *l, struct lane *x, struct chunk *c)
         c->columns = *parser_columns(own_parser(x));
         parser_learn(own_parser(x), (lq_str){c->p, c->n});
     }
+    lane_look(l, x, c);
     lines_time(own_parser(x), (lq_str){c->p, c->n}, &x->at_us);
     if (err != LQ_OK) {
         x->file->state = LOAD_FAILED;

@@ -36,6 +36,7 @@ struct channel {
     uint32_t held_lines, misses;
     uint64_t lines, parsed, probe_at;
     int64_t last_us, reference_us;
+    int64_t sighted_minute; /* when the store was told last which format it has */
     struct channel *next, **at; /* in the pipeline's list while sampling */
 };
 

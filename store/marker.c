@@ -101,7 +101,7 @@ void window_sightings_add(struct window_sightings *w, const struct sighting *x, 
     char text[SIGHTING_TEXT_MAX + 16], scratch[4][2][SIGHTING_NAME_MAX + 16];
     const char *nl = line.n > 0 ? memchr(line.p, '\n', line.n) : NULL;
     struct sighted s = {.kind = lq_str_of(x->kind), .confidence = x->confidence, .first_us = time_us, .last_us = time_us, .count = 1};
-    bool of_host = x->of.n > 0 && lq_str_eq(x->of, x->host); /* else the hosts that serve it are not what a version is of */
+    bool of_host = (x->of.n > 0 && lq_str_eq(x->of, x->host)) || strcmp(x->kind, "format") == 0; /* else the hosts that serve it are not what a version is of */
     s.flags = SIGHTING_INFERRED | (x->version ? SIGHTING_VERSION : 0);
     s.name = kept(m, mask & ~(unsigned)MASK_IP, x->name, scratch[0]); /* a version looks like an address */
     s.of = kept(m, mask, x->of, scratch[1]);

@@ -189,7 +189,7 @@ static int by_of(const void *a, const void *b)
 {
     const struct sighted *x = *(const struct sighted *const *)a, *y = *(const struct sighted *const *)b;
     int c = cmp_str2(x->of, y->of, lq_str_cmp(x->kind, y->kind));
-    c = cmp_str2(x->service, y->service, c);
+    c = cmp_str2(x->host, y->host, cmp_str2(x->service, y->service, c));
     c = c != 0 ? c : cmp_time(x->first_us, y->first_us);
     return cmp_str2(x->name, y->name, c);
 }
@@ -210,9 +210,10 @@ static void versions_of(struct view *v)
     int64_t last = INT64_MIN;
     for (size_t i = 0; i < n; i++) {
         const struct sighted *s = by[i], *p = i > 0 ? by[i - 1] : NULL;
-        bool second = p != NULL && lq_str_eq(p->of, s->of) && lq_str_eq(p->kind, s->kind) && lq_str_eq(p->service, s->service);
+        bool second = p != NULL && lq_str_eq(p->of, s->of) && lq_str_eq(p->kind, s->kind) && lq_str_eq(p->service, s->service) && lq_str_eq(p->host, s->host);
         last = second ? last : INT64_MIN;
-        if (second && s->last_us > last && s->count > 1) {
+        bool after = !lq_str_is(s->kind, "format") || s->first_us >= last - TOGETHER_US; /* two formats side by side are no change */
+        if (second && after && s->last_us > last && s->count > 1) {
             add_item(v, s->kind, s, FROM_VERSION);
         }
         last = s->last_us > last ? s->last_us : last;
