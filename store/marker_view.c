@@ -212,7 +212,7 @@ static void versions_of(struct view *v)
         const struct sighted *s = by[i], *p = i > 0 ? by[i - 1] : NULL;
         bool second = p != NULL && lq_str_eq(p->of, s->of) && lq_str_eq(p->kind, s->kind) && lq_str_eq(p->service, s->service) && lq_str_eq(p->host, s->host);
         last = second ? last : INT64_MIN;
-        bool after = !lq_str_is(s->kind, "format") || s->first_us >= last - TOGETHER_US; /* two formats side by side are no change */
+        bool after = !second || !lq_str_is(s->kind, "format") || s->first_us >= last - TOGETHER_US; /* two formats side by side are no change */
         if (second && after && s->last_us > last && s->count > 1) {
             add_item(v, s->kind, s, FROM_VERSION);
         }
