@@ -111,9 +111,11 @@ ratio "lq load, 1 thread : 2 threads" load1 load2
 ratio "DuckDB rollup, 1 thread : lq load, 1 thread" duckdb1 load1
 ratio "DuckDB rollup, 2 threads : lq load, 2 threads" duckdb2 load2
 ratio "lnav index : lq load, 2 threads" lnav load2
-ratio "ClickHouse counts : lq load, 2 threads" clickhouse load2
 ratio "SQLite errors per minute : lq" sqlite errors
 ratio "DuckDB errors per minute (with its start) : lq" duckdb_errors errors
+ratio "ClickHouse errors per minute (its client) : lq" clickhouse_errors errors
+ratio "SQLite all cells as JSON : lq all series as ndjson" sqlite_series series
+ratio "ClickHouse all cells as JSON : lq all series" clickhouse_series series
 if [ -x "$BUILD/lqbench" ]; then
   echo "--- parts (lqbench): median of 7"
   "$BUILD/lqbench"
