@@ -197,7 +197,7 @@ void ask_series_name(const struct result *r, const struct result_series *s, uint
 
 void ask_tables(struct ask *a, struct http_server_options *o)
 {
-    const struct http_route *const all[] = {page_routes, api_routes, change_routes, run_routes, marker_routes, grafana_routes, prometheus_routes};
+    const struct http_route *const all[] = {page_routes, api_routes, change_routes, line_routes, run_routes, marker_routes, grafana_routes, prometheus_routes};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         LQ_ASSERT(o->n_tables < HTTP_TABLES_MAX);
         o->tables[o->n_tables++] = (struct http_route_table){all[i], a};

@@ -54,7 +54,7 @@ int64_t ask_step(int64_t range_us, int64_t points);
 /* Names of a series for people: its labels' values, and the column where there are several. */
 void ask_series_name(const struct result *r, const struct result_series *s, uint32_t column, struct lq_buf *out);
 
-extern const struct http_route api_routes[], change_routes[], run_routes[], marker_routes[], grafana_routes[], prometheus_routes[], page_routes[];
+extern const struct http_route api_routes[], change_routes[], line_routes[], run_routes[], marker_routes[], grafana_routes[], prometheus_routes[], page_routes[];
 /* All of them are added to the server's tables, with the context `a`. */
 void ask_tables(struct ask *a, struct http_server_options *o);
 

@@ -59,6 +59,10 @@ struct prom_fetch {
 };
 LQ_MUST enum lq_err prom_fetch(struct prom_eval *x, const struct prom_fetch *f, struct prom_value *out);
 
+/* prometheus.c: an error in the API's shape; a time in seconds, or as the command line takes it. */
+LQ_MUST enum lq_err prom_failed(struct http_response *o, const struct lq_error *e);
+LQ_MUST enum lq_err prom_time(const struct ask *a, const struct http_request *r, const char *name, int64_t fallback, int64_t *out, struct lq_error *e);
+
 enum prom_measure_part { PROM_PART_NONE, PROM_PART_SUM, PROM_PART_COUNT, PROM_PART_BUCKET };
 struct prom_metric {
     bool errors;

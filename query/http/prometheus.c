@@ -13,7 +13,7 @@
 
 #define SECOND_US 1000000LL
 
-static enum lq_err failed(struct http_response *o, const struct lq_error *e)
+enum lq_err prom_failed(struct http_response *o, const struct lq_error *e)
 {
     http_response_clear(o);
     o->status = http_status_of(e->code);
@@ -29,7 +29,7 @@ static enum lq_err failed(struct http_response *o, const struct lq_error *e)
 }
 
 /* Seconds with a fraction, or RFC 3339. */
-static enum lq_err time_param(const struct ask *a, const struct http_request *r, const char *name, int64_t fallback, int64_t *out, struct lq_error *e)
+enum lq_err prom_time(const struct ask *a, const struct http_request *r, const char *name, int64_t fallback, int64_t *out, struct lq_error *e)
 {
     const char *text = http_param_text(r, name);
     char *end;
@@ -132,6 +132,15 @@ struct asked_prom {
     struct lq_buf infos;
 };
 
+/* What part of the lines had no format: a panel that says nothing of it would look complete. */
+static void say_coverage(struct snapshot *s, struct lq_buf *infos)
+{
+    uint64_t lines = snapshot_counter(s, "lines"), parsed = snapshot_counter(s, "parsed");
+    if (lines > 0 && parsed < lines && (lines - parsed) * 200 >= lines) {
+        lq_buf_printf(infos, "%.2g %% of the lines stored match no format and are in the stream unparsed only\n", 100. * (double)(lines - parsed) / (double)lines);
+    }
+}
+
 static enum lq_err evaluate(const struct ask *a, const struct http_request *r, struct asked_prom *p, struct lq_error *e)
 {
     lq_str text = http_param(r, "query");
@@ -144,7 +153,11 @@ static enum lq_err evaluate(const struct ask *a, const struct http_request *r, s
         err = snapshot_open(a->store, &p->x.snap, e);
     }
     if (err == LQ_OK) {
-        err = ask_close(&p->x.snap, prom_eval(&p->x, p->expr, &p->value), e);
+        err = prom_eval(&p->x, p->expr, &p->value);
+        if (!p->value.scalar) {
+            say_coverage(p->x.snap, &p->infos);
+        }
+        err = ask_close(&p->x.snap, err, e);
     }
     return err;
 }
@@ -162,10 +175,10 @@ static enum lq_err prom_range(void *ctx, const struct http_request *r, struct ht
     FILE *f = o->out;
     enum lq_err err = http_has_param(r, "start") && http_has_param(r, "end") ? LQ_OK : lq_error_set(e, LQ_EINVAL, "the parameters start and end are needed");
     if (err == LQ_OK) {
-        err = time_param(a, r, "start", 0, &p.x.start_us, e);
+        err = prom_time(a, r, "start", 0, &p.x.start_us, e);
     }
     if (err == LQ_OK) {
-        err = time_param(a, r, "end", 0, &end, e);
+        err = prom_time(a, r, "end", 0, &end, e);
     }
     if (err == LQ_OK) {
         err = step_param(r, &p.x.step_us, e);
@@ -182,7 +195,7 @@ static enum lq_err prom_range(void *ctx, const struct http_request *r, struct ht
     }
     if (err != LQ_OK) {
         lq_buf_fini(&p.infos);
-        return failed(o, e);
+        return prom_failed(o, e);
     }
     fputs("{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[", f);
     bool first_series = true;
@@ -222,7 +235,7 @@ static enum lq_err prom_instant(void *ctx, const struct http_request *r, struct 
     FILE *f = o->out;
     enum lq_err err = snapshot_open(a->store, &s, e);
     if (err == LQ_OK) {
-        err = time_param(a, r, "time", ask_now(a, s), &p.x.start_us, e);
+        err = prom_time(a, r, "time", ask_now(a, s), &p.x.start_us, e);
         snapshot_close(&s);
     }
     if (err == LQ_OK) {
@@ -230,7 +243,7 @@ static enum lq_err prom_instant(void *ctx, const struct http_request *r, struct 
     }
     if (err != LQ_OK) {
         lq_buf_fini(&p.infos);
-        return failed(o, e);
+        return prom_failed(o, e);
     }
     fprintf(f, "{\"status\":\"success\",\"data\":{\"resultType\":\"%s\",\"result\":[", p.value.scalar ? "scalar" : "vector");
     bool first = true;
@@ -351,7 +364,7 @@ static enum lq_err prom_labels(void *ctx, const struct http_request *r, struct h
     }
     if (err != LQ_OK) {
         snapshot_close(&s);
-        return failed(o, e);
+        return prom_failed(o, e);
     }
     add_name(&names, LQ_STR("__name__"));
     add_name(&names, LQ_STR("stream"));
@@ -364,7 +377,7 @@ static enum lq_err prom_labels(void *ctx, const struct http_request *r, struct h
         }
     }
     print_names(&names, o->out);
-    return ask_close(&s, LQ_OK, e) == LQ_OK ? LQ_OK : failed(o, e);
+    return ask_close(&s, LQ_OK, e) == LQ_OK ? LQ_OK : prom_failed(o, e);
 }
 
 /* /api/v1/label/NAME/values */
@@ -377,7 +390,7 @@ static enum lq_err prom_label_values(void *ctx, const struct http_request *r, st
     lq_str label = r->tail;
     if (label.n <= 7 || memcmp(label.p + label.n - 7, "/values", 7) != 0) {
         lq_error_set(e, LQ_ENOENT, "there is nothing at this address");
-        return failed(o, e);
+        return prom_failed(o, e);
     }
     label.n -= 7;
     enum lq_err err = snapshot_open(a->store, &s, e);
@@ -386,7 +399,7 @@ static enum lq_err prom_label_values(void *ctx, const struct http_request *r, st
     }
     if (err != LQ_OK) {
         snapshot_close(&s);
-        return failed(o, e);
+        return prom_failed(o, e);
     }
     for (uint32_t i = 0; i < snapshot_streams(s); i++) {
         const struct stream_schema *x = snapshot_stream(s, i)->schema;
@@ -408,7 +421,7 @@ static enum lq_err prom_label_values(void *ctx, const struct http_request *r, st
         }
     }
     print_names(&names, o->out);
-    return ask_close(&s, LQ_OK, e) == LQ_OK ? LQ_OK : failed(o, e);
+    return ask_close(&s, LQ_OK, e) == LQ_OK ? LQ_OK : prom_failed(o, e);
 }
 
 static void print_series(struct snapshot *s, const struct stream_info *info, lq_str name, const struct prom_bound *b, bool *first, uint32_t *room, FILE *f)
@@ -467,7 +480,7 @@ static enum lq_err prom_series_list(void *ctx, const struct http_request *r, str
     }
     fputs("]}\n", o->out);
     err = ask_close(&s, err, e);
-    return err == LQ_OK ? LQ_OK : failed(o, e);
+    return err == LQ_OK ? LQ_OK : prom_failed(o, e);
 }
 
 static enum lq_err prom_metadata(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
@@ -477,7 +490,7 @@ static enum lq_err prom_metadata(void *ctx, const struct http_request *r, struct
     (void)r;
     enum lq_err err = snapshot_open(a->store, &s, e);
     if (err != LQ_OK) {
-        return failed(o, e);
+        return prom_failed(o, e);
     }
     fputs("{\"status\":\"success\",\"data\":{\"lq_records_total\":[{\"type\":\"counter\",\"help\":\"records of a stream\",\"unit\":\"\"}],"
           "\"lq_errors_total\":[{\"type\":\"counter\",\"help\":\"records that their format calls errors\",\"unit\":\"\"}]",
@@ -498,7 +511,7 @@ static enum lq_err prom_metadata(void *ctx, const struct http_request *r, struct
     free(seen.p);
     lq_map_fini(&seen.seen);
     fputs("}}\n", o->out);
-    return ask_close(&s, LQ_OK, e) == LQ_OK ? LQ_OK : failed(o, e);
+    return ask_close(&s, LQ_OK, e) == LQ_OK ? LQ_OK : prom_failed(o, e);
 }
 
 static enum lq_err prom_buildinfo(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)

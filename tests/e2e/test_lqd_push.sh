@@ -37,16 +37,25 @@ is 1 'service = late and level = warn | count'
 is 8000 'stream = combined and service = many | count'
 verify
 
-# A token that may read does not write.
+# A token that may read does not write. Over TLS: the server's certificate is checked, and plain HTTP gets nothing.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+  -keyout "$dir/tls.key" -out "$dir/tls.pem" 2>/dev/null
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out "$dir/other.key" 2>/dev/null
 printf 'reader-0123456789abcdef read\nwriter-0123456789abcdef write\n' >"$dir/tokens"
 cat >"$dir/conf" <<YAML
 data: $dir/store2
-http: {listen: "127.0.0.1:0", tokens: $dir/tokens}
+http: {listen: "127.0.0.1:0", tokens: $dir/tokens, tls_cert: $dir/tls.pem, tls_key: $dir/tls.key}
 inputs: [{type: http, labels: {env: test}, format: python}]
 YAML
+sed "s|$dir/tls.key|$dir/other.key|" "$dir/conf" >"$dir/wrong"
+if "$BUILD/lqd" -c "$dir/wrong" 2>"$dir/err"; then fail "a key of another certificate is taken"; fi
+grep -q 'certificate or its key is not usable' "$dir/err" || fail "a wrong key is not named"
 start_lqd -c "$dir/conf"
-url=http://127.0.0.1:$(port_of http)
-post() { curl -s -o "$dir/answer" -w '%{http_code}' -H 'Content-Type: text/plain' --data-binary '2026-03-02 10:00:00,123 - shop.pay - ERROR - failed' "$@" "$url/api/v1/lq/push?service=pay"; }
+url=https://127.0.0.1:$(port_of http)
+curl -sf --cacert "$dir/tls.pem" "$url/healthz" >/dev/null || fail "TLS"
+if curl -sf "$url/healthz" >/dev/null 2>&1; then fail "an unknown certificate is trusted"; fi
+if curl -sf --max-time 10 "http://127.0.0.1:$(port_of http)/healthz" >/dev/null 2>&1; then fail "plain HTTP where TLS is spoken"; fi
+post() { curl -s --cacert "$dir/tls.pem" -o "$dir/answer" -w '%{http_code}' -H 'Content-Type: text/plain' --data-binary '2026-03-02 10:00:00,123 - shop.pay - ERROR - failed' "$@" "$url/api/v1/lq/push?service=pay"; }
 [ "$(post)" = 401 ] || fail "no token"
 [ "$(post -H 'Authorization: Bearer reader-0123456789abcdef')" = 403 ] || fail "a token that only reads"
 [ "$(post -H 'Authorization: Bearer writer-0123456789abcdef')" = 200 ] || fail "a token that writes"

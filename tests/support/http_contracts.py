@@ -170,6 +170,11 @@ def grafana():
     flat = js("GET", "/api/v1/infinity/query", params={"query": "count by host every 1h", "from": "1772668800000", "to": "1772755200000"})
     want(set(flat[0]) == {"time", "series", "stream", "host", "value"} and flat[0]["time"] % 3600000 == 0, "flat rows", flat[0])
     want(js("GET", "/api/v1/infinity/query", params={"query": "host = nobody | count by host", "since": "2026-01-01"}) == [], "an empty answer is []")
+    logs = js("GET", "/api/v1/infinity/logs", params={"query": "stream = log4j and level = error", "from": "1772668800000", "to": "1773014400000", "limit": 20})
+    want(0 < len(logs) <= 20 and all(x["level"] == "error" and x["stream"] == "log4j" and " ERROR " in x["body"] and 1772668800000 <= x["timestamp"] < 1773014400000 for x in logs), "Infinity logs", logs)
+    want(len({x["id"] for x in logs}) == len(logs), "an id for each line", logs)
+    want(js("GET", "/api/v1/infinity/logs", params={"query": "host = nobody", "since": "2026-01-01"}) == [], "no logs are []")
+    want(js("GET", "/api/v1/infinity/logs", status=400, params={"query": "hots = x"})["error"]["column"] == 1, "a wrong filter")
     want("web-1" in js("GET", "/api/v1/infinity/values", params={"field": "host"}), "Infinity variable")
     want(js("GET", "/api/v1/infinity/annotations", params={"query": "releases"})[0]["title"] == "release 2.4.1", "Infinity annotations")
 
@@ -223,6 +228,12 @@ def prometheus(lq, store):
     got, _ = prom('sum(rate(lq_records_total{stream="combined_time",status=~"5..",host!~"web-[12]"}[1h])) > 1e9', t0 + 3600, t0 + 7200, 3600)
     want(got == {}, "a comparison that nothing passes", got)
     want(js("GET", "/api/v1/query", params={"query": "no_such_metric"})["data"]["result"] == [], "an unknown metric has no series")
+    x = js("GET", "/api/v1/query_exemplars", params={"query": 'sum(rate(lq_errors_total{stream="log4j",level=~"err.*"}[5m])) / 2', "start": t0, "end": t0 + 4 * 86400})
+    want(x["status"] == "success" and len(x["data"]) == 1 and x["data"][0]["seriesLabels"] == {"__name__": "lq_errors_total", "stream": "log4j"}, "exemplars", x)
+    one = x["data"][0]["exemplars"]
+    want(one and all(set(k) == {"labels", "value", "timestamp"} and " ERROR " in k["labels"]["line"] and isinstance(k["value"], str) and t0 <= k["timestamp"] <= t0 + 4 * 86400 for k in one), "an exemplar carries its line", one)
+    want(js("GET", "/api/v1/query_exemplars", params={"query": "vector(1)", "start": t0, "end": t0 + 60})["data"] == [], "no selector, no exemplars")
+    want(js("GET", "/api/v1/query_exemplars", status=400, params={"query": "sum(", "start": t0, "end": t0 + 60})["errorType"] == "bad_data", "a wrong expression")
     labels = js("POST", "/api/v1/labels", "", headers={"Content-Type": "application/x-www-form-urlencoded"})["data"]
     want(labels == sorted(labels) and {"__name__", "host", "stream", "route"} <= set(labels), "labels", labels)
     want(js("GET", "/api/v1/label/host/values")["data"] == ["web-1", "web-2", "web-3", "web-4"], "label values")

@@ -1,7 +1,7 @@
 // charts.js - uPlot with the page's colours, marks on the time axis and one shared cursor.
 // SPDX-License-Identifier: MIT
 /* global uPlot */
-import { el, number, percent, when } from "./lib.js";
+import { duration, el, number, percent, when } from "./lib.js";
 
 const cursors = uPlot.sync("lq");
 const live = new Set();
@@ -39,10 +39,10 @@ function marksPlugin(marks, band) {
   };
 }
 
-// Series: [{label, values}] over one list of times (seconds). unit: "share" or "". zoom(from, to) is called with seconds.
+// Series: [{label, values}] over one list of times (seconds). unit: "share", "s" or "". zoom(from, to) is called with seconds.
 export function lineChart({ title, times, series, unit, marks, band, height, zoom, summary }) {
   const box = el("div", { class: "chart", role: "img", "aria-label": `${title}. ${summary || ""}` });
-  const show = unit === "share" ? percent : number;
+  const show = unit === "share" ? percent : unit === "s" ? duration : number;
   const readout = el("div", { class: "legend", "aria-hidden": "true" });
   const items = series.map((s, i) => el("span", {}, el("i", { class: `c${(i % 8) + 1}` }), s.label, el("span", {}, "")));
   if (series.length > 1 || series[0]?.label) readout.append(...items);

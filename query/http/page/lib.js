@@ -92,6 +92,12 @@ export function number(v) {
   if (a >= 1e4) return `${+(v / 1e3).toPrecision(3)} k`;
   return String(+v.toPrecision(4));
 }
+// Seconds as people say them.
+export function duration(v) {
+  if (v === null || v === undefined || Number.isNaN(v)) return "–";
+  const a = Math.abs(v);
+  return a >= 1 || a === 0 ? `${number(v)} s` : a >= 1e-3 ? `${number(v * 1e3)} ms` : `${number(v * 1e6)} µs`;
+}
 export const percent = (v) => (v === null || v === undefined ? "–" : `${+(100 * v).toPrecision(3)} %`);
 
 // A value in the query language.

@@ -1,6 +1,6 @@
 // overview.js - traffic, errors and latency of each stream, with what happened on the time axis.
 // SPDX-License-Identifier: MIT
-import { el, get, number, percent, problem, stepFor, when } from "./lib.js";
+import { duration, el, get, number, percent, problem, stepFor, when } from "./lib.js";
 import { columns, lineChart } from "./charts.js";
 
 // Range in seconds, from the parameters or from what is stored.
@@ -47,9 +47,9 @@ export async function overview({ page, signal, range, go }) {
       what.forEach((w, c) => {
         const { times, values } = columns(answer.series, c);
         const top = values.length ? Math.max(...values[0].filter((v) => v !== null)) : 0;
-        const unit = c === 1 ? "share" : "";
-        const title = c === 0 ? `${s.records} a second` : c === 1 ? "share of errors" : `mean ${measure} (s)`;
-        cards.append(lineChart({ title, times, series: [{ label: "", values: values[0] || [] }], unit, marks: events, zoom, summary: `at most ${unit ? percent(top) : number(top)}` }));
+        const unit = c === 1 ? "share" : c === 2 ? "s" : "";
+        const title = c === 0 ? `${s.records} a second` : c === 1 ? "share of errors" : `mean ${measure}`;
+        cards.append(lineChart({ title, times, series: [{ label: "", values: values[0] || [] }], unit, marks: events, zoom, summary: `at most ${unit === "share" ? percent(top) : unit === "s" ? duration(top) : number(top)}` }));
       });
     } catch (x) {
       if (x.name === "AbortError") throw x;

@@ -1,6 +1,6 @@
 // query.js - a query, as a chart and a table; the address holds it.
 // SPDX-License-Identifier: MIT
-import { el, get, number, problem, busy, when } from "./lib.js";
+import { el, get, number, percent, problem, busy, when } from "./lib.js";
 import { columns, lineChart } from "./charts.js";
 
 const examples = ["errors / count by host every 5m", "count by status | top 10", "p50(request_time), p99(request_time) by route | top 10 by p99(request_time)", "distinct(client) every 1h"];
@@ -20,13 +20,13 @@ function charts(a) {
 
 function table(a) {
   const labels = [...new Set(a.series.flatMap((s) => Object.keys(s.labels)))], timed = a.step_s !== null;
-  const rows = [];
+  const rows = [], show = a.columns.map((c) => (/^errors\s*\/\s*count$/.test(c) ? percent : number));
   for (const s of a.series) {
     for (const p of timed ? s.points : [s.values]) {
       if (rows.length >= ROWS_SHOWN) break;
       const values = timed ? p.slice(1) : p;
       if (timed && values.every((v) => v === null)) continue;
-      rows.push(el("tr", {}, timed && el("td", { class: "n" }, when(p[0])), el("td", {}, s.stream), labels.map((l) => el("td", {}, s.labels[l] || "–")), values.map((v) => el("td", { class: "n" }, number(v)))));
+      rows.push(el("tr", {}, timed && el("td", { class: "t" }, when(p[0])), el("td", {}, s.stream), labels.map((l) => el("td", {}, s.labels[l] || "–")), values.map((v, c) => el("td", { class: "n" }, show[c](v)))));
     }
   }
   const total = a.series.reduce((n, s) => n + (timed ? s.points.length : 1), 0);

@@ -20,7 +20,7 @@ async function subjectChart(title, subject, frame, signal) {
   try {
     const answer = await get("lq/query", { query: q.text, since: frame.since, until: frame.until }, signal);
     const { times, values } = columns(answer.series, 0);
-    return times.length > 1 ? lineChart({ title, times, series: [{ label: "", values: values[0] }], unit: q.share ? "share" : "", marks: frame.marks, band: frame.band, height: 110 }) : null;
+    return times.length > 1 ? lineChart({ title, times, series: [{ label: "", values: values[0] }], unit: q.share ? "share" : frame.units.get(`${subject.stream} ${subject.metric}`) || "", marks: frame.marks, band: frame.band, height: 110 }) : null;
   } catch (x) {
     if (x.name === "AbortError") throw x;
     return null; /* an identity, or a field that this tier does not keep: the sentence stands without a picture */
@@ -64,7 +64,8 @@ async function suspect(s, frame, signal) {
 export async function why({ page, params, signal, range, go }) {
   const a = await get("lq/why", { ...range, target: params.get("target"), onset: params.get("onset"), lookback: params.get("lookback") }, signal);
   const span = seconds(a.to) - seconds(a.from), step = stepFor(span, 240);
-  const frame = { step, since: a.from, until: a.to, marks: [], band: null };
+  const units = new Map((await get("lq/fields", {}, signal)).fields.filter((f) => f.unit === "s").map((f) => [`${f.stream} ${f.field}`, "s"]));
+  const frame = { units, step, since: a.from, until: a.to, marks: [], band: null };
   const notices = (a.notices || []).map((n) => el("p", { class: "notice" }, n));
   const foot = el("p", { class: "quiet" }, `${number(a.tested?.series)} series tested, ${number(a.tested?.moved)} moved before the errors (false discovery rate ${a.tested?.fdr}); `,
     `${number(a.coverage?.lines)} lines, ${percent(a.coverage?.parsed_share)} understood.`);
