@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "query/http/server_int.h"
 #include "schema/timefmt.h"
@@ -85,6 +87,9 @@ void http_finish(struct http_job *j)
 static void *work(void *arg)
 {
     struct http_server *s = arg;
+    if (s->o.nice > 0) {
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + s->o.nice); /* Linux: of this thread alone */
+    }
     pthread_mutex_lock(&s->lock);
     for (;;) {
         while (s->head == NULL && !s->ending) {

@@ -33,6 +33,7 @@ struct http_server_options {
     const char *token_file;         /* NULL = no tokens */
     const char *cors_origin;        /* NULL = none; "*" or one origin */
     unsigned connections_max, per_address_max, idle_s, threads, jobs_max, time_ms; /* 0: 1024, 512, 60, 2, 64, 60,000 */
+    int nice;                                                                     /* added to the workers' niceness: what shares the machine comes first */
     size_t body_bytes_max, bodies_bytes_max; /* of one body, plain or unzipped; of all being received. 0: 8 MiB, eight times that */
     unsigned rate_max;                       /* requests a second from one address (its burst: two seconds of them), but for loopback; 0 = any number */
     FILE *log;                                                                    /* request log, one line each; NULL = none */
