@@ -60,8 +60,11 @@ struct scanner {
     bool stopped;
 };
 
-static void blanks(struct scanner *s)
+static inline void blanks(struct scanner *s)
 {
+    if (s->p < s->end && (unsigned char)*s->p > ' ') { /* nearly always */
+        return;
+    }
     while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\n' || *s->p == '\r')) {
         s->p++;
     }
@@ -373,7 +376,7 @@ static inline uint64_t follow(const struct search *w, lq_str key, uint64_t mask,
     for (uint64_t m = mask; m != 0; m &= m - 1) {
         int i = __builtin_ctzll(m);
         lq_str path = w->paths->path[i];
-        if (path.n < pos + key.n || memcmp(path.p + pos, key.p, key.n) != 0) {
+        if (path.n < pos + key.n || !lq_equal(path.p + pos, key.p, key.n)) {
             continue;
         }
         if (path.n == pos + key.n) {

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "schema/format.h"
+#include "schema/json_scan.h"
 #include "schema/lower.h"
 #include "store/fold.h"
 #include "store/fragment_build.h"
@@ -210,11 +211,61 @@ static struct parser *parser_for(const char *name, struct memo *m)
     return p;
 }
 
+/* JSON lines of an application, about 300 bytes, each with texts and numbers of its own; six fields are taken, two of them nested. */
+enum { JSON_LINES = 4096, JSON_FIELDS = 6 };
+static struct lq_buf json_text, json_scratch;
+static lq_str json_lines[JSON_LINES];
+static struct json_paths *json_paths;
+
+static void json_init(void)
+{
+    static const char *const levels[] = {"info", "warn", "error", "debug"}, *const routes[] = {"/api/orders", "/login", "/search", "/cart/items", "/"};
+    static const char *const paths[JSON_FIELDS] = {"time", "level", "service", "request.path", "request.status", "message"};
+    size_t at[JSON_LINES + 1];
+    uint64_t x = 88172645463325252U;
+    for (unsigned i = 0; i < JSON_LINES; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        unsigned a = (unsigned)(x & 0xffff), b = (unsigned)(x >> 16 & 0xffff);
+        at[i] = json_text.n;
+        lq_buf_printf(&json_text, "{\"time\":\"2026-03-02T10:%02u:%02u.%03uZ\",\"level\":\"%s\",\"logger\":\"com.acme.orders.Service%u\",\"host\":\"web-%u.example.net\",\"service\":\"shop-web\",", a % 60, b % 60, a % 1000,
+                      levels[a % 4], b % 9, a % 12);
+        lq_buf_printf(&json_text, "\"request\":{\"method\":\"GET\",\"path\":\"%s/%u\",\"status\":%u},\"duration_ms\":%u.%u,%s\"message\":\"order %u accepted for customer %u%s\"}", routes[b % 5], a, 200 + a % 5 * 100, b % 900,
+                      a % 10, a % 3 == 0 ? "\"retry\":true," : "", a * 7, b * 3, b % 8 == 0 ? " \\\"again\\\"" : "");
+    }
+    at[JSON_LINES] = json_text.n;
+    for (unsigned i = 0; i < JSON_LINES; i++) {
+        json_lines[i] = (lq_str){json_text.p + at[i], at[i + 1] - at[i]};
+    }
+    json_paths = json_paths_new(paths, JSON_FIELDS);
+}
+
+static uint64_t json_round(bool bytes)
+{
+    struct json_value v[JSON_FIELDS];
+    size_t at;
+    for (unsigned i = 0; i < JSON_LINES; i++) {
+        lq_buf_clear(&json_scratch);
+        sink += json_scan(json_paths, json_lines[i], v, &json_scratch, &at) + v[3].text.n;
+    }
+    return bytes ? json_text.n : JSON_LINES;
+}
+
+static uint64_t bench_json_line(void)
+{
+    return json_round(false);
+}
+
+static uint64_t bench_json_byte(void)
+{
+    return json_round(true);
+}
+
 static void schema_init(void)
 {
     struct lq_buf yaml = {0};
     struct lq_error e = {0};
     make_lines();
+    json_init();
     lq_buf_printf(&yaml, fallback_format, pattern);
     lower = lower_new(lq_str_of(pattern));
     if (lower == NULL || lq_regex_new(lq_str_of(pattern), &regex, &e) != LQ_OK ||
@@ -505,6 +556,8 @@ static const struct {
     {"parse to a record, scanner, remembered", bench_parse_memo},
     {"parse to a record, PCRE2 JIT", bench_parse_pcre2},
     {"parse and observe, remembered", bench_observe},
+    {"JSON scan, six fields, a line", bench_json_line},
+    {"JSON scan, six fields, a byte", bench_json_byte},
     {"time stamp, same minute", bench_stamp_cached},
     {"time stamp, other minutes", bench_stamp},
     {"sketch: bin of a value", bench_bin},
