@@ -62,6 +62,10 @@ async function suspect(s, frame, signal) {
 }
 
 export async function why({ page, params, signal, range, go }) {
+  if ((await get("lq/streams", {}, signal)).streams.every((x) => x.lines === 0)) {
+    page.replaceChildren(el("h2", {}, "Nothing is stored yet"), el("p", {}, "Load logs, then come back: ", el("code", {}, "lq load /var/log/nginx/access.log")));
+    return;
+  }
   const a = await get("lq/why", { ...range, target: params.get("target"), onset: params.get("onset"), lookback: params.get("lookback") }, signal);
   const span = seconds(a.to) - seconds(a.from), step = stepFor(span, 240);
   const units = new Map((await get("lq/fields", {}, signal)).fields.filter((f) => f.unit === "s").map((f) => [`${f.stream} ${f.field}`, "s"]));
