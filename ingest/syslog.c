@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum { APP_BYTES_MAX = 48, HOST_BYTES_MAX = 255 };
-enum { STAMPS = 4 };
+enum { STAMPS = 4, BSD_STAMP_BYTES = 15 };
 
 /* In the order of trial; the first byte decides which of them can be. */
 static const char *const stamp_layouts[STAMPS] = {"rfc3164", "iso8601", "%b %e %Y %H:%M:%S", "%b %e %H:%M:%S%f"};
@@ -17,6 +17,9 @@ enum { STAMP_BSD, STAMP_ISO, STAMP_YEAR, STAMP_FRACTION };
 struct syslog_parser {
     struct time_layout *layouts[STAMPS];
     struct time_parser stamps[STAMPS];
+    char last[BSD_STAMP_BYTES]; /* the last BSD stamp: thousands of messages share one */
+    bool last_known;            /* since the reference changed, which decides the year */
+    int64_t last_us;
 };
 
 enum lq_err syslog_parser_new(const struct timezone_rules *tz, struct syslog_parser **out, struct lq_error *e)
@@ -48,9 +51,13 @@ void syslog_parser_free(struct syslog_parser **pp)
 
 void syslog_parser_reference(struct syslog_parser *p, int64_t reference_us)
 {
+    if (p->stamps[0].reference_us == reference_us) {
+        return;
+    }
     for (int i = 0; i < STAMPS; i++) {
         p->stamps[i].reference_us = reference_us;
     }
+    p->last_known = false;
 }
 
 static bool is_digit(char c)
@@ -173,6 +180,12 @@ static void skip_blanks(lq_str *s)
 static bool bsd_stamp(struct syslog_parser *p, lq_str *s, struct syslog_message *m)
 {
     lq_str t = *s;
+    if (p->last_known && s->n > BSD_STAMP_BYTES && s->p[BSD_STAMP_BYTES] == ' ' && memcmp(s->p, p->last, BSD_STAMP_BYTES) == 0) {
+        m->has_time = true;
+        m->time_us = p->last_us;
+        advance(s, BSD_STAMP_BYTES);
+        return true;
+    }
     if (t.n > 0 && (t.p[0] == '*' || t.p[0] == '.')) { /* Cisco: the clock is not set, or not synchronised */
         advance(&t, 1);
     }
@@ -191,6 +204,11 @@ static bool bsd_stamp(struct syslog_parser *p, lq_str *s, struct syslog_message 
     if (!ok || (t.n > 0 && t.p[0] != ' ' && t.p[0] != ':')) {
         m->has_time = false;
         return false;
+    }
+    p->last_known = (size_t)(t.p - s->p) == BSD_STAMP_BYTES;
+    if (p->last_known) {
+        memcpy(p->last, s->p, BSD_STAMP_BYTES);
+        p->last_us = m->time_us;
     }
     *s = t;
     return true;

@@ -227,6 +227,7 @@ struct window_identity {
 struct window_memo { /* what records with one memo number (record.h) did to the dimensions, given to them all at once */
     uint64_t memo;   /* 0: free */
     int64_t first_us, last_us, error_day, error_time;
+    uint64_t first_hash, error_hash; /* of the lines of first_us and error_time */
     uint32_t series;
     uint32_t count;
     bool success;

@@ -90,7 +90,7 @@ void window_stream_reset(struct window_stream *ws)
     }
     for (uint32_t i = 0; i < IDENTITY_MAX; i++) {
         struct window_identity *x = &ws->identities[i];
-        lq_map_fini(&x->ids);
+        lq_map_clear(&x->ids);
         x->n = 1;
         for (uint32_t k = 0; k < LATE; k++) {
             x->late[k].n = 0;
@@ -222,14 +222,32 @@ static uint32_t new_example(struct window_stream *ws)
     return (uint32_t)ws->n_examples++;
 }
 
-static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, uint32_t id, int64_t day,
-                         const struct record *r)
+/* A record with the hash of its line as it may be kept, which decides between examples of one moment: worked out once, where it is asked for at all. */
+struct sight {
+    struct window_stream *ws;
+    const struct record *r;
+    uint64_t hash;
+    bool hashed;
+};
+
+static uint64_t sight_hash(struct sight *s)
 {
+    if (!s->hashed) {
+        lq_str line = kept_line(s->ws, s->r);
+        s->hash = lq_hash(line.p, line.n, 0);
+        s->hashed = true;
+    }
+    return s->hash;
+}
+
+static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, uint32_t id, int64_t day, struct sight *sight)
+{
+    const struct record *r = sight->r;
     struct example_slot *x = &ws->examples[slot];
     char scratch[EXAMPLE_BYTES_MAX + 16];
     lq_str line = kept_line(ws, r), text = derive_clean(line, scratch, EXAMPLE_BYTES_MAX);
     x->time_us = r->time_us;
-    x->hash = lq_hash(line.p, line.n, 0);
+    x->hash = sight_hash(sight);
     x->dim = d;
     x->value = id;
     x->day = day;
@@ -238,26 +256,23 @@ static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, ui
 }
 
 /* Earlier, or as early with a smaller hash. */
-static bool better(struct window_stream *ws, uint32_t slot, int64_t time_us, const struct record *r)
+static bool better(const struct window_stream *ws, uint32_t slot, struct sight *s)
 {
     const struct example_slot *x = &ws->examples[slot];
-    if (time_us < x->time_us) {
-        return true;
-    }
-    lq_str line = kept_line(ws, r);
-    return lq_hash(line.p, line.n, 0) < x->hash;
+    return s->r->time_us < x->time_us || sight_hash(s) < x->hash;
 }
 
-static void examples_of(struct window_stream *ws, uint32_t d, uint32_t id, const struct record *r)
+static void examples_of(struct window_stream *ws, uint32_t d, uint32_t id, struct sight *sight)
 {
+    const struct record *r = sight->r;
     struct window_dim *x = &ws->dims[d];
     if (r->time_us <= x->first_example[id]) {
         bool fresh = x->first_example[id] == INT64_MAX;
-        if (fresh || better(ws, x->first_slot[id], r->time_us, r)) {
+        if (fresh || better(ws, x->first_slot[id], sight)) {
             if (fresh) {
                 x->first_slot[id] = new_example(ws);
             }
-            fill_example(ws, x->first_slot[id], d, id, INT64_MIN, r);
+            fill_example(ws, x->first_slot[id], d, id, INT64_MIN, sight);
             x->first_example[id] = r->time_us;
         }
     }
@@ -266,13 +281,13 @@ static void examples_of(struct window_stream *ws, uint32_t d, uint32_t id, const
     }
     int64_t day = tier_period_of(TIER_1H, r->time_us / US);
     bool same_day = x->error_day[id] == day;
-    if (same_day && (r->time_us > x->error_time[id] || !better(ws, x->error_slot[id], r->time_us, r))) {
+    if (same_day && (r->time_us > x->error_time[id] || !better(ws, x->error_slot[id], sight))) {
         return;
     }
     if (!same_day) {
         x->error_slot[id] = new_example(ws); /* several of one day are settled at the flush */
     }
-    fill_example(ws, x->error_slot[id], d, id, day, r);
+    fill_example(ws, x->error_slot[id], d, id, day, sight);
     x->error_day[id] = day;
     x->error_time[id] = r->time_us;
 }
@@ -438,12 +453,18 @@ void window_stream_settle(struct window_stream *ws)
     }
 }
 
-/* The last line that the memo saw is not better than this one as an example of any value: it is later than one that was
- * offered to all of them. */
-static bool no_example(const struct window_memo *m, const struct record *r)
+/* Later, or as late with a larger hash. */
+static bool after(struct sight *s, int64_t time_us, uint64_t hash)
 {
-    return r->time_us > m->first_us &&
-           (!r->error || (r->time_us > m->error_time && tier_period_of(TIER_1H, r->time_us / US) == m->error_day));
+    return s->r->time_us > time_us || (s->r->time_us == time_us && sight_hash(s) >= hash);
+}
+
+/* This line is no better example of any value: it comes after one that was offered to all of them. (Under load thousands of lines share a second.) */
+static bool no_example(const struct window_memo *m, struct sight *s)
+{
+    const struct record *r = s->r;
+    return after(s, m->first_us, m->first_hash) &&
+           (!r->error || (tier_period_of(TIER_1H, r->time_us / US) == m->error_day && after(s, m->error_time, m->error_hash)));
 }
 
 static struct window_memo *memo_of(struct window_stream *ws, uint64_t memo)
@@ -462,8 +483,9 @@ static void memo_prefetch_of(struct window_stream *ws, uint64_t memo)
 }
 
 /* The record went the long way: the next ones with its number need not. */
-static void memo_take(struct window_stream *ws, const struct record *r, const uint32_t ids[DIM_MAX], uint32_t series)
+static void memo_take(struct window_stream *ws, struct sight *sight, const uint32_t ids[DIM_MAX], uint32_t series)
 {
+    const struct record *r = sight->r;
     struct window_memo *m = memo_of(ws, r->memo);
     int64_t day = tier_period_of(TIER_1H, r->time_us / US);
     for (uint32_t d = 0; d < ws->stream->schema.n_dims; d++) {
@@ -478,23 +500,28 @@ static void memo_take(struct window_stream *ws, const struct record *r, const ui
         *m = (struct window_memo){.memo = r->memo,
                                   .first_us = r->time_us,
                                   .last_us = r->time_us,
+                                  .first_hash = sight_hash(sight),
                                   .error_day = INT64_MIN,
                                   .series = series,
                                   .success = r->success};
         memcpy(m->ids, ids, sizeof m->ids);
     }
-    m->first_us = r->time_us < m->first_us ? r->time_us : m->first_us;
-    if (r->error && (m->error_day != day || r->time_us < m->error_time)) {
+    if (!after(sight, m->first_us, m->first_hash)) {
+        m->first_us = r->time_us;
+        m->first_hash = sight_hash(sight);
+    }
+    if (r->error && (m->error_day != day || !after(sight, m->error_time, m->error_hash))) {
         m->error_day = day;
         m->error_time = r->time_us;
+        m->error_hash = sight_hash(sight);
     }
 }
 
 /* ---- observe ---- */
 
-static void observe_dims(struct window *w, struct window_stream *ws, const struct stream_use *u, const struct record *r,
-                         uint32_t ids[DIM_MAX])
+static void observe_dims(struct window *w, struct window_stream *ws, const struct stream_use *u, struct sight *sight, uint32_t ids[DIM_MAX])
 {
+    const struct record *r = sight->r;
     for (uint32_t i = 0; i < u->schema.n_dims; i++) {
         uint32_t d = u->dim_to[i];
         uint32_t id = ids[d] = value_id(w, ws, d, r->dims[i], r);
@@ -509,7 +536,7 @@ static void observe_dims(struct window *w, struct window_stream *ws, const struc
         s->count++;
         s->flags |= r->success ? VALUE_SUCCEEDED : 0;
         if (r->error || r->time_us <= x->first_example[id]) {
-            examples_of(ws, d, id, r);
+            examples_of(ws, d, id, sight);
         }
     }
 }
@@ -519,20 +546,21 @@ static uint32_t observe_series(struct window *w, struct window_stream *ws, const
                                const struct record *r)
 {
     struct window_memo *m = r->memo != 0 ? memo_of(ws, r->memo) : NULL;
-    if (m != NULL && m->memo == r->memo && no_example(m, r)) {
+    struct sight sight = {.ws = ws, .r = r};
+    if (m != NULL && m->memo == r->memo && no_example(m, &sight)) {
         m->last_us = r->time_us > m->last_us ? r->time_us : m->last_us;
         m->count++;
         return m->series;
     }
     uint32_t ids[DIM_MAX] = {0};
-    observe_dims(w, ws, u, r, ids);
+    observe_dims(w, ws, u, &sight, ids);
     uint32_t series = series_of(w, ws, ids, r->time_us);
     if ((series & SERIES_OVER) != 0) {
         w->overflow_series++;
         return series & ~(uint32_t)SERIES_OVER;
     }
     if (m != NULL) {
-        memo_take(ws, r, ids, series);
+        memo_take(ws, &sight, ids, series);
     }
     return series;
 }

@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #define ARENA_CHUNK_BYTES (64U * 1024)
+enum { MAP_KEEP_FRACTION = 8, MAP_KEEP_SLOTS_MAX = 1 << 17 };
 
 int lq_str_cmp(lq_str a, lq_str b)
 {
@@ -272,6 +273,17 @@ void lq_map_set(struct lq_map *m, lq_str key, uint32_t value)
         }
     }
     lq_map_add(m, key, hash, value);
+}
+
+void lq_map_clear(struct lq_map *m)
+{
+    if (m->slots == NULL || m->n < m->mask / MAP_KEEP_FRACTION || m->mask >= MAP_KEEP_SLOTS_MAX) {
+        lq_map_fini(m);
+        return;
+    }
+    memset(m->slots, 0, ((size_t)m->mask + 1) * sizeof *m->slots);
+    lq_arena_reset(&m->keys);
+    m->n = 0;
 }
 
 void lq_map_fini(struct lq_map *m)

@@ -160,6 +160,8 @@ static inline void lq_map_prefetch_key(const struct lq_map *m, uint64_t hash)
 /* Insert a key that is absent. hash = lq_hash(key, len, 0). Returns the stored key (NUL-terminated). */
 const char *lq_map_add(struct lq_map *m, lq_str key, uint64_t hash, uint32_t value);
 void lq_map_set(struct lq_map *m, lq_str key, uint32_t value); /* insert or replace */
+/* Forgets the keys. The slots stay if they were used well: one that is filled again and again need not grow again and again. */
+void lq_map_clear(struct lq_map *m);
 void lq_map_fini(struct lq_map *m);
 
 #endif

@@ -65,7 +65,8 @@ Test(syslog, headers)
     struct syslog_parser *p = NULL;
     cr_assert(syslog_parser_new(NULL, &p, NULL) == LQ_OK);
     syslog_parser_reference(p, REFERENCE);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t k = 0; k < 2 * sizeof cases / sizeof cases[0]; k++) { /* each twice: a stamp that was just seen is not parsed again */
+        size_t i = k / 2;
         struct syslog_message m;
         struct lq_buf got = {0};
         char when[32] = "-";
@@ -84,6 +85,24 @@ Test(syslog, headers)
         lq_buf_byte(&got, '\0');
         cr_expect_str_eq(got.p, cases[i].want, "%s\n got  %s\n want %s", cases[i].in, got.p, cases[i].want);
         lq_buf_fini(&got);
+    }
+    syslog_parser_free(&p);
+}
+
+Test(syslog, the_year_of_a_repeated_stamp_follows_the_reference)
+{
+    struct syslog_parser *p = NULL;
+    struct syslog_message m;
+    lq_str line = LQ_STR("<13>Mar  1 13:06:56 h a: x");
+    cr_assert(syslog_parser_new(NULL, &p, NULL) == LQ_OK);
+    for (int year = 0; year < 2; year++) {
+        syslog_parser_reference(p, REFERENCE + year * 365 * 86400LL * 1000000);
+        for (int i = 0; i < 2; i++) {
+            char when[32];
+            syslog_parse(p, line, &m);
+            time_print_utc(m.time_us, when);
+            cr_expect_str_eq(when, year == 0 ? "2026-03-01T13:06:56Z" : "2027-03-01T13:06:56Z");
+        }
     }
     syslog_parser_free(&p);
 }
