@@ -353,7 +353,7 @@ static bool hour_ended(const struct stream *st, enum maintain how)
 static enum lq_err step(struct store *s, enum maintain how, bool *did, struct lq_error *e)
 {
     *did = true;
-    for (uint32_t i = 0; i < s->n_streams; i++) {
+    for (uint32_t i = 0, n = store__streams(s); i < n; i++) {
         struct stream *st = s->streams[i];
         int64_t before = fold_before(st, how);
         if (before != INT64_MIN) {

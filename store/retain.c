@@ -67,7 +67,7 @@ static enum lq_err collect_aged(struct store *s, struct engine_txn *t, size_t ma
 {
     enum lq_err err = LQ_OK;
     for (int tier = 0; tier < TIERS && err == LQ_OK; tier++) {
-        for (uint32_t i = 0; i < s->n_streams && err == LQ_OK; i++) {
+        for (uint32_t i = 0, n = store__streams(s); i < n && err == LQ_OK; i++) {
             int64_t before = may_go_before(s->streams[i], tier, tier_from(tier, s->streams[i]->high_water_us));
             for (int section = 0; section < SECTIONS && err == LQ_OK; section++) {
                 err = collect_before(t, tier, i, section, before, max, out, e);
@@ -86,7 +86,7 @@ static enum lq_err collect_examples(struct store *s, struct engine_txn *t, size_
     for (err = err == LQ_OK ? engine_seek(c, LQ_STR("\0"), &key, &value, e) : err; err == LQ_OK; err = engine_next(c, &key, &value, e)) {
         const uint8_t *p = (const uint8_t *)key.p;
         uint32_t stream = key.n == 16 ? key_get_u16(p) : STREAM_MAX;
-        if (stream < s->n_streams && p[7] != 0 && key_get_i64(p + 8) < tier_from(TIER_1H, s->streams[stream]->high_water_us)) {
+        if (stream < store__streams(s) && p[7] != 0 && key_get_i64(p + 8) < tier_from(TIER_1H, s->streams[stream]->high_water_us)) {
             add_key(out, key);
             if (out->n >= max) {
                 break;
@@ -145,10 +145,10 @@ static enum lq_err collect_for_size(struct store *s, struct engine_txn *t, struc
     enum lq_err err = LQ_OK;
     for (int tier = 0; tier < TIERS && err == LQ_OK && out->n == 0; tier++) {
         int64_t oldest = INT64_MAX;
-        for (uint32_t i = 0; i < s->n_streams * SECTIONS && err == LQ_OK; i++) {
+        for (uint32_t i = 0, n = store__streams(s) * SECTIONS; i < n && err == LQ_OK; i++) {
             err = oldest_period(t, tier, i / SECTIONS, (int)(i % SECTIONS), &oldest, e);
         }
-        for (uint32_t i = 0; i < s->n_streams && err == LQ_OK && oldest != INT64_MAX; i++) {
+        for (uint32_t i = 0, n = store__streams(s); i < n && err == LQ_OK && oldest != INT64_MAX; i++) {
             int64_t newest = tier_period_of(tier, s->streams[i]->high_water_us / US), before = oldest + tier_period_s(tier);
             before = may_go_before(s->streams[i], tier, before < newest ? before : newest);
             for (int section = 0; section < SECTIONS && err == LQ_OK; section++) {

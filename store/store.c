@@ -337,9 +337,10 @@ enum lq_err stream_use_open(struct store *s, const struct stream_schema *schema,
     if (id == LQ_MAP_NONE && s->n_streams == STREAM_MAX) {
         err = lq_error_set(e, LQ_ELIMIT, "the store has %d streams already; no room for %s", STREAM_MAX, schema->name);
     } else if (id == LQ_MAP_NONE) {
-        id = s->n_streams++;
+        id = s->n_streams;
         s->streams[id] = stream_new(s, id, lq_str_of(schema->name));
         s->streams[id]->schema.kind = schema->kind;
+        __atomic_store_n(&s->n_streams, id + 1, __ATOMIC_RELEASE); /* whole before it can be seen: maintenance does not take the lock */
         lq_map_set(&s->stream_ids, lq_str_of(schema->name), id);
     }
     if (err == LQ_OK) {

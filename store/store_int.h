@@ -128,6 +128,11 @@ LQ_MUST enum lq_err store__mask_key(struct store *s, const char *key_file, struc
 LQ_MUST enum lq_err store__mask_load(struct store *s, struct engine_txn *t, struct lq_error *e); /* what was set before */
 
 /* store.c */
+/* The streams there are, for those who do not hold the lock. */
+static inline uint32_t store__streams(const struct store *s)
+{
+    return __atomic_load_n(&s->n_streams, __ATOMIC_ACQUIRE);
+}
 LQ_MUST enum lq_err store__make_dir(const char *dir, struct lq_error *e);
 
 /* keys.c */
