@@ -8,6 +8,8 @@
 #include "ingest/log.h"
 #include "ingest/pipeline_int.h"
 
+enum { LINE_END_BYTES_MAX = 3 /* NUL, CR, LF */, JOINED_LINES_MAX = 200 /* held past the sample, while they continue its last event */ };
+
 static struct log_limit bind_limit;
 
 static void unlink_sampling(struct channel *c)
@@ -40,12 +42,21 @@ static void set_state(struct channel *c, enum channel_state s)
     }
 }
 
+static void release(struct channel *c)
+{
+    if (c->binding != NULL && c->binding->holder == c) {
+        channel_flush(c);
+        c->binding->holder = NULL;
+    }
+    binding_release(c->feed->p, &c->binding);
+}
+
 /* With a format the channel is bound; without one its lines are unparsed (or stay what their envelope makes of them). */
 static void bind_to(struct channel *c, const struct format *f)
 {
     struct feed *feed = c->feed;
     struct lq_error e = {0};
-    binding_release(feed->p, &c->binding);
+    release(c);
     if (binding_get(feed->p, f, &c->labels, feed->tz, &c->binding, &e) != LQ_OK) {
         if (log_may(&bind_limit)) {
             log_failure(LOG_ERROR, &e);
@@ -95,8 +106,11 @@ void channel_free(struct channel **cp)
         if (c->held_lines > 0) {
             channel__settle(c);
         }
+        if (c->is_app) {
+            feed__hand_on(c->feed, c, NULL);
+        }
         unlink_sampling(c);
-        binding_release(c->feed->p, &c->binding);
+        release(c);
         lq_buf_fini(&c->held);
         free(c);
         *cp = NULL;
@@ -120,7 +134,7 @@ void channel__hold(struct channel *c, lq_str line, lq_str peer)
     put(&c->held, peer.p, peer_n);
     put(&c->held, line.p, line.n);
     c->held_lines++;
-    if (c->held_lines >= DETECT_LINES || c->held.n >= SAMPLE_BYTES_MAX) {
+    if (c->held_lines >= DETECT_LINES + JOINED_LINES_MAX || c->held.n >= SAMPLE_BYTES_MAX) {
         channel__settle(c);
     }
 }
@@ -239,16 +253,26 @@ void channel__settle(struct channel *c)
     }
     enum channel_state after = c->state;
     c->state = f != NULL ? CHANNEL_BOUND : CHANNEL_PLAIN; /* while what was held is handled */
+    c->settling = true;
     while (next_held(&h)) {
         p->now_us = h.now_us;
         if (c->is_app) {
             struct syslog_message m;
             syslog_parse(c->feed->syslog, h.line, &m);
-            feed__syslog_message(c->feed, c, h.line, &m, h.peer);
+            if (f != NULL && c->binding->events != NULL) {
+                feed__join(c->feed, c, h.line, &m, &(struct origin){.peer = h.peer});
+            } else {
+                feed__syslog_message(c->feed, c, h.line, &m, h.peer);
+            }
         } else {
             deliver(c, h.line);
         }
     }
+    channel_flush(c);
+    if (c->is_app) {
+        feed__hand_on(c->feed, c, NULL); /* their acknowledgements are in the batch already */
+    }
+    c->settling = false;
     p->now_us = now;
     c->state = after;
     lq_buf_fini(&held);
@@ -305,16 +329,84 @@ static void sight_format(struct channel *c, const struct record *r)
     window_sight(c->feed->p->open->window, &s, r->time_us, r->line);
 }
 
-/* A line whose channel has decided. */
-static void deliver(struct channel *c, lq_str line)
+static void count(struct channel *c, enum parse_result result, uint32_t lines)
 {
     static const enum stat_id reasons[PARSE_RESULTS] = {STAT_PARSED, STAT_NO_MATCH, STAT_BAD_TIME, STAT_TOO_COSTLY, STAT_PARSED};
     static const enum batch_count counts[PARSE_RESULTS] = {COUNT_PARSED, COUNT_NO_MATCH, COUNT_BAD_TIME, COUNT_TOO_COSTLY, COUNT_PARSED};
+    struct batch *b = c->feed->p->open;
+    c->lines += lines;
+    stat_add(c->feed->stats, reasons[result], lines);
+    b->counts[counts[result]] += lines;
+    b->counts[COUNT_LINES] += lines;
+}
+
+static void unparsed(struct channel *c, lq_str text)
+{
+    struct pipeline *p = c->feed->p;
+    struct binding *b = c->binding;
+    parser_unparsed(b->parser, text, c->last_us != INT64_MIN ? c->last_us : c->reference_us != 0 ? c->reference_us : p->now_us, &p->record);
+    window_observe(p->open->window, b->unparsed, &p->record);
+    channel__missed(c);
+}
+
+void channel__event(void *ctx, enum parse_result result, lq_str text, const struct record *r)
+{
+    struct binding *b = ctx;
+    struct channel *c = b->holder;
+    struct pipeline *p = c->feed->p;
+    uint32_t lines = events_lines(b->events);
+    if (result == PARSE_OK) {
+        c->misses = 0;
+        c->parsed += lines;
+        c->last_us = r->time_us;
+        sight_format(c, r);
+        window_observe(p->open->window, b->use[r->inner], r);
+    } else if (result != PARSE_HEADER) {
+        unparsed(c, text);
+    }
+    if (!c->settling) { /* what was held is counted already; lines may be brought more than once, events are handed on once */
+        stat_add(c->feed->stats, STAT_LINES, lines);
+    }
+    count(c, result, lines);
+}
+
+/* Lines are neighbours in memory but for their line ends - or what is open is copied. */
+static void deliver_joined(struct channel *c, lq_str line)
+{
+    struct binding *b = c->binding;
+    if (b->holder != c) {
+        if (b->holder != NULL) {
+            channel_flush(b->holder);
+        }
+        b->holder = c;
+    } else if (line.p < b->line_end || line.p > b->line_end + LINE_END_BYTES_MAX) {
+        events_keep(b->events);
+    }
+    b->line_end = line.p + line.n;
+    if (c->peer_n > 0 && labels_get(&c->labels, "host").n == 0) {
+        events_envelope(b->events, (lq_str){c->peer, c->peer_n}, (lq_str){"", 0});
+        parser_envelope(b->parser, (lq_str){c->peer, c->peer_n}, (lq_str){"", 0});
+    }
+    events_reference(b->events, c->reference_us != 0 ? c->reference_us : c->feed->p->now_us);
+    events_line(b->events, line);
+}
+
+static bool joins(const struct channel *c)
+{
+    return c->state == CHANNEL_BOUND && c->binding->events != NULL && !c->is_app;
+}
+
+/* A line whose channel has decided. */
+static void deliver(struct channel *c, lq_str line)
+{
     struct pipeline *p = c->feed->p;
     struct binding *b = c->binding;
     struct record *r = &p->record;
     enum parse_result result;
-    c->lines++;
+    if (joins(c)) {
+        deliver_joined(c, line);
+        return;
+    }
     if (c->peer_n > 0 && labels_get(&c->labels, "host").n == 0) {
         parser_envelope(b->parser, (lq_str){c->peer, c->peer_n}, (lq_str){"", 0});
     }
@@ -324,13 +416,31 @@ static void deliver(struct channel *c, lq_str line)
         sight_format(c, r);
         window_observe(p->open->window, b->use[r->inner], r);
     } else if (result != PARSE_HEADER) {
-        parser_unparsed(b->parser, line, c->last_us != INT64_MIN ? c->last_us : c->reference_us != 0 ? c->reference_us : p->now_us, r);
-        window_observe(p->open->window, b->unparsed, r);
-        channel__missed(c);
+        unparsed(c, line);
     }
-    stat_add(c->feed->stats, reasons[result], 1);
-    p->open->counts[counts[result]]++;
-    p->open->counts[COUNT_LINES]++;
+    count(c, result, 1);
+}
+
+const char *channel_open(const struct channel *c)
+{
+    return c->binding->events != NULL && c->binding->holder == c ? events_start(c->binding->events) : NULL;
+}
+
+uint32_t channel_open_lines(const struct channel *c)
+{
+    return channel_open(c) != NULL ? events_lines(c->binding->events) : 0;
+}
+
+void channel_forget(struct channel *c)
+{
+    events_forget(c->binding->events);
+}
+
+void channel_flush(struct channel *c)
+{
+    if (c->binding->events != NULL && c->binding->holder == c) {
+        events_flush(c->binding->events);
+    }
 }
 
 void channel_line(struct channel *c, lq_str line)
@@ -339,13 +449,22 @@ void channel_line(struct channel *c, lq_str line)
         line.n--;
     }
     if (line.n == 0) {
-        return; /* a blank line is no line */
+        if (joins(c) && c->binding->holder == c) { /* a blank line is no line, but may lie within an event */
+            deliver_joined(c, line);
+        }
+        return;
     }
-    stat_add(c->feed->stats, STAT_LINES, 1);
+    if (!joins(c)) {
+        stat_add(c->feed->stats, STAT_LINES, 1);
+    }
     if (c->state == CHANNEL_PLAIN) {
         channel__probe(c);
     }
+    if (c->state == CHANNEL_SAMPLING && c->held_lines >= DETECT_LINES && !multiline_continues(line)) {
+        channel__settle(c); /* not within an event */
+    }
     if (c->state == CHANNEL_SAMPLING) {
+        channel_flush(c); /* of the format that it had */
         channel__hold(c, line, (lq_str){"", 0});
     } else {
         deliver(c, line);

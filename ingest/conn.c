@@ -33,7 +33,7 @@ struct conn {
     size_t out_at;
     struct tls_session *tls;
     bool handshaking, relp_open, closing, closed, is_relp, is_syslog, half_closed;
-    bool dropping;  /* the rest was dropped for want of memory: skip to the next line end */
+    bool holds;     /* the rest begins with whole lines of an event that is still open */
     uint32_t acks;  /* in batches that are not committed yet */
     ev_tstamp last;
     char peer[48];
@@ -104,6 +104,9 @@ static void conn_end(struct conn *c)
     ev_io_stop(c->l->ev, &c->w);
     loop_wait_cancel(c->l, &c->waiter);
     channel_free(&c->channel);
+    if (c->feed != NULL) {
+        feed_origin_gone(c->feed, c);
+    }
     rest_free(c);
     tls_session_free(&c->tls);
     close(c->fd);
@@ -196,7 +199,7 @@ static void on_writable(struct ev_loop *ev, ev_io *w, int events)
 static void take_message(struct conn *c, lq_str m)
 {
     if (c->is_syslog) {
-        feed_syslog(c->feed, m, peer_of(c));
+        feed_syslog_from(c->feed, m, &(struct origin){.peer = peer_of(c), .conn = c});
         return;
     }
     if (c->channel == NULL) {
@@ -205,16 +208,34 @@ static void take_message(struct conn *c, lq_str m)
     channel_line(c->channel, m);
 }
 
-static size_t take_frames(struct conn *c, const char *p, size_t n, bool *bad)
+/* Of p[0..n), handled up to `at`: what of it is done with. The lines of an event that is still open are brought again with what follows, unless it is the last
+ * chance, or they are too much. */
+static size_t hold_back(struct conn *c, const char *p, size_t at, size_t n, bool last)
+{
+    c->holds = false;
+    if (c->channel == NULL) {
+        return at;
+    }
+    const char *start = channel_open(c->channel);
+    if (start == NULL || last || c->frame.skip_line || (size_t)(p + n - start) > EVENT_BYTES_MAX) {
+        channel_flush(c->channel);
+        return at;
+    }
+    channel_forget(c->channel);
+    c->frame.scanned = 0;
+    c->holds = true;
+    return (size_t)(start - p);
+}
+
+static size_t take_frames(struct conn *c, const char *p, size_t n, bool last)
 {
     size_t at = 0;
-    (void)bad;
     for (;;) {
         lq_str m = {"", 0};
         size_t used = 0;
         enum frame_result r = frame_next(&c->frame, p + at, n - at, &m, &used);
         if (r == FRAME_MORE) {
-            return at;
+            return hold_back(c, p, at, n, last);
         }
         at += used;
         if (r == FRAME_TOO_LONG) {
@@ -231,15 +252,12 @@ static size_t take_frames(struct conn *c, const char *p, size_t n, bool *bad)
 static void relp_command(struct conn *c, const struct relp_frame *f, bool *bad)
 {
     if (lq_str_is(f->command, "syslog") && c->relp_open) {
-        struct batch *b = feed_pipeline(c->feed)->open;
         lq_str m = f->data;
         while (m.n > 0 && (m.p[m.n - 1] == '\n' || m.p[m.n - 1] == '\0')) {
             m.n--;
         }
-        feed_syslog(c->feed, m, peer_of(c));
-        lq_grow(&b->acks, &b->cap_acks, b->n_acks + 1, sizeof *b->acks);
-        b->acks[b->n_acks++] = (struct acknowledgement){c, f->txnr};
         c->acks++;
+        feed_syslog_from(c->feed, m, &(struct origin){.peer = peer_of(c), .conn = c, .ack = true, .txnr = f->txnr});
         loop_commit_soon(c->l);
     } else if (lq_str_is(f->command, "open")) {
         c->relp_open = true;
@@ -306,13 +324,33 @@ static enum got receive(struct conn *c, char *p, size_t cap, size_t *n)
     return got > 0 ? GOT_BYTES : GOT_END;
 }
 
-/* The stream has ended: what is left is a message of its own. */
+/* Nothing came for a while: the event that is open has ended. */
+static void end_event(struct conn *c)
+{
+    struct loop *l = c->l;
+    size_t n = c->rest.n;
+    memcpy(l->buf, c->rest.p, n);
+    size_t used = take_frames(c, l->buf, n, true);
+    rest_set(c, l->buf + used, n - used);
+}
+
+/* The stream has ended: what is left is a message of its own, or the last lines of an event. */
 static void take_rest(struct conn *c)
 {
     if (!c->is_relp && c->rest.n > 0) {
-        lq_str m = frame_rest(&c->frame, c->rest.p, c->rest.n);
+        size_t n = c->rest.n, used = 0;
+        char *p = c->l->buf;
+        memcpy(p, c->rest.p, n);
+        if (c->holds) {
+            p[n] = '\n'; /* its last line, too, may have come without its end */
+            used = take_frames(c, p, n + (p[n - 1] != '\n'), true);
+        }
+        lq_str m = used < n ? frame_rest(&c->frame, p + used, n - used) : (lq_str){"", 0};
         if (m.n > 0) {
             take_message(c, m);
+        }
+        if (c->channel != NULL) {
+            channel_flush(c->channel);
         }
         c->rest.n = 0;
     }
@@ -348,12 +386,17 @@ static bool read_once(struct conn *c, bool drop, bool *ended)
         c->frame.scanned = 0;
         return true;
     }
-    size_t used = c->is_relp ? take_relp(c, l->buf, have + n, &bad) : take_frames(c, l->buf, have + n, &bad);
+    size_t used = c->is_relp ? take_relp(c, l->buf, have + n, &bad) : take_frames(c, l->buf, have + n, false);
     if (bad) {
         *ended = true;
         return false;
     }
-    if (!rest_set(c, l->buf + used, have + n - used)) {
+    bool held = rest_set(c, l->buf + used, have + n - used);
+    if (!held && c->holds) { /* no memory for an open event: it is handed on as it is */
+        size_t more = take_frames(c, l->buf + used, have + n - used, true);
+        held = rest_set(c, l->buf + used + more, have + n - used - more);
+    }
+    if (!held) {
         feed_dropped(c->feed, STAT_DROP_BUFFER, 1);
         if (c->is_relp) { /* not acknowledged: it comes again */
             *ended = true;
@@ -498,6 +541,9 @@ void conn_close_all(struct loop *l, struct feed *f)
         if (c->acks == 0 || ended) {
             conn_end(c);
         } else { /* its acknowledgements come first */
+            feed_origin_gone(f, c);
+            channel_free(&c->channel);
+            c->feed = NULL; /* it goes before the acknowledgements come */
             c->closing = true;
             ev_io_stop(l->ev, &c->r);
             loop_wait_cancel(l, &c->waiter);
@@ -508,8 +554,9 @@ void conn_close_all(struct loop *l, struct feed *f)
 void conn_move_all(struct loop *l, struct feed *from, struct feed *to)
 {
     for (struct conn *c = l->conns; c != NULL; c = c->next) {
-        if (c->feed == from) {
+        if (c->feed == from) { /* lines of an open event are in the rest: they are brought again */
             channel_free(&c->channel);
+            feed_origin_gone(from, c);
             set_feed(c, to);
         }
     }
@@ -520,6 +567,12 @@ void conn_close_idle(struct loop *l)
     ev_tstamp now = ev_now(l->ev);
     for (struct conn *c = l->conns, *next; c != NULL; c = next) {
         next = c->next;
+        if (c->feed == NULL) {
+            continue;
+        }
+        if (c->holds && now - c->last > EVENT_IDLE_US / 1e6 && loop_room(l)) {
+            end_event(c);
+        }
         double limit = (double)feed_config(c->feed)->idle_us / 1e6;
         limit = c->handshaking && (limit <= 0 || limit > 30) ? 30 : limit;
         if (limit > 0 && now - c->last > limit && !c->waiter.waiting && c->acks == 0) {

@@ -44,6 +44,8 @@ enum lq_err feed_new(struct pipeline *p, const struct input_config *in, struct i
     f->in = in;
     f->stats = stats;
     f->tz = in->tz != NULL ? in->tz : p->tz;
+    f->next = p->feeds;
+    p->feeds = f;
     enum lq_err err = in->kind == INPUT_TAIL ? LQ_OK : labels_resolve(&in->labels, "", &f->labels, e);
     if (err == LQ_OK && in->kind != INPUT_TCP && in->kind != INPUT_TAIL && in->kind != INPUT_STDIN && in->kind != INPUT_HTTP) {
         err = open_syslog(f, e);
@@ -60,6 +62,13 @@ void feed_free(struct feed **fp)
 {
     struct feed *f = *fp;
     if (f != NULL) {
+        feed__hand_on(f, NULL, NULL);
+        for (struct feed **at = &f->p->feeds; *at != NULL; at = &(*at)->next) {
+            if (*at == f) {
+                *at = f->next;
+                break;
+            }
+        }
         for (uint32_t i = 0; i <= APPS_MAX; i++) {
             channel_free(&f->apps[i]);
         }
@@ -151,13 +160,38 @@ static void observe_syslog(struct feed *f, lq_str raw, const struct syslog_messa
     window_observe(f->p->open->window, f->use, &r);
 }
 
+static lq_str host_of(const struct feed *f, const struct syslog_message *m, lq_str peer)
+{
+    lq_str label = m->host.n == 0 ? labels_get(&f->labels, "host") : (lq_str){"", 0};
+    return m->host.n > 0 ? m->host : label.n > 0 ? label : peer;
+}
+
+bool feed__syslog_event(struct feed *f, struct channel *app, lq_str raw, const struct syslog_message *m, lq_str peer, uint32_t lines)
+{
+    struct pipeline *p = f->p;
+    struct record *r = &p->record;
+    enum parse_result result;
+    parser_envelope(app->binding->parser, host_of(f, m, peer), m->app);
+    parser_reference(app->binding->parser, p->now_us);
+    if (app->state != CHANNEL_BOUND || !channel__parse(app, m->text, r, &result)) {
+        return false;
+    }
+    r->line = raw;
+    window_observe(p->open->window, app->binding->use[r->inner], r);
+    app->lines += lines;
+    app->parsed += lines - 1;
+    stat_add(f->stats, STAT_PARSED, lines);
+    p->open->counts[COUNT_LINES] += lines;
+    p->open->counts[COUNT_PARSED] += lines;
+    return true;
+}
+
 void feed__syslog_message(struct feed *f, struct channel *app, lq_str raw, const struct syslog_message *m, lq_str peer)
 {
     struct pipeline *p = f->p;
     struct record *r = &p->record;
     enum parse_result result = PARSE_NO_MATCH;
-    lq_str label = m->host.n == 0 ? labels_get(&f->labels, "host") : (lq_str){"", 0};
-    lq_str host = m->host.n > 0 ? m->host : label.n > 0 ? label : peer;
+    lq_str host = host_of(f, m, peer);
     app->lines++;
     p->open->counts[COUNT_LINES]++;
     if (app->state == CHANNEL_BOUND) {
@@ -194,7 +228,22 @@ void feed__syslog_message(struct feed *f, struct channel *app, lq_str raw, const
 
 void feed_syslog(struct feed *f, lq_str raw, lq_str peer)
 {
+    feed_syslog_from(f, raw, &(struct origin){.peer = peer});
+}
+
+void feed_origin_gone(struct feed *f, const void *conn)
+{
+    if (f->n_open > 0) {
+        feed__hand_on(f, NULL, conn);
+    }
+}
+
+void feed_syslog_from(struct feed *f, lq_str raw, const struct origin *o)
+{
     struct syslog_message m;
+    if (raw.n == 0 && o->ack) {
+        batch_acknowledge(f->p->open, o->conn, o->txnr);
+    }
     if (raw.n == 0) {
         return;
     }
@@ -203,9 +252,16 @@ void feed_syslog(struct feed *f, lq_str raw, lq_str peer)
     syslog_parse(f->syslog, raw, &m);
     struct channel *app = app_channel(f, m.app);
     channel__probe(app);
+    if (app->state == CHANNEL_BOUND && app->binding->events != NULL) {
+        feed__join(f, app, raw, &m, o);
+        return;
+    }
     if (app->state == CHANNEL_SAMPLING) {
-        channel__hold(app, raw, peer);
+        channel__hold(app, raw, o->peer);
     } else {
-        feed__syslog_message(f, app, raw, &m, peer);
+        feed__syslog_message(f, app, raw, &m, o->peer);
+    }
+    if (o->ack) {
+        batch_acknowledge(f->p->open, o->conn, o->txnr);
     }
 }

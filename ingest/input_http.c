@@ -146,10 +146,16 @@ static void feed(struct pusher *x, struct push_job *j)
     for (size_t i = 0; i < j->body.n_lines; i++) {
         const struct push_line *line = &j->body.lines[i];
         if (line->group != group) {
+            if (c != NULL) {
+                channel_flush(c);
+            }
             group = line->group;
             c = channel_of(x, j, &j->body.groups[group]);
         }
         channel_line(c, (lq_str){j->body.text.p + line->at, line->n});
+    }
+    if (c != NULL) {
+        channel_flush(c); /* what the body holds is committed with it */
     }
     for (uint64_t i = 0; i < j->body.cut; i++) {
         feed_too_long(f);

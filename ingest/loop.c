@@ -104,6 +104,9 @@ bool loop_commit(struct loop *l)
     }
     ev_timer_stop(l->ev, &l->ack);
     flusher_submit(l->flusher, b);
+    if (p->acks_held > 0) {
+        loop_commit_soon(l);
+    }
     return true;
 }
 
@@ -187,8 +190,10 @@ static void on_ack(struct ev_loop *ev, ev_timer *w, int events)
     (void)ev;
     (void)events;
     pipeline_now(l->pipeline, clock_now_us());
-    if (!loop_commit(l)) {
+    if (!loop_commit(l) && !batch_empty(l->pipeline->open)) {
         l->full = true;
+    } else if (l->pipeline->acks_held > 0) {
+        loop_commit_soon(l);
     }
 }
 

@@ -46,6 +46,12 @@ bool batch_empty(const struct batch *b)
     return counts == 0 && b->n_checkpoints == 0 && b->n_acks == 0 && window_observations(b->window) == 0;
 }
 
+void batch_acknowledge(struct batch *b, void *to, uint32_t txnr)
+{
+    lq_grow(&b->acks, &b->cap_acks, b->n_acks + 1, sizeof *b->acks);
+    b->acks[b->n_acks++] = (struct acknowledgement){to, txnr};
+}
+
 void batch_clear(struct batch *b)
 {
     lq_arena_reset(&b->mem);
@@ -59,6 +65,7 @@ enum lq_err pipeline_new(struct store *s, struct formats *formats, const struct 
     p->store = s;
     p->formats = formats;
     p->tz = c->tz;
+    p->ack_us = c->ack_us;
     p->window_lines = c->window_lines;
     p->window_bytes = WINDOW_BYTES_MAX;
     enum lq_err err = batch_new(s, loop, &p->open, e);
@@ -77,7 +84,7 @@ void pipeline_free(struct pipeline **pp)
 {
     struct pipeline *p = *pp;
     if (p != NULL) {
-        LQ_ASSERT(p->sampling == NULL && p->bindings == NULL);
+        LQ_ASSERT(p->sampling == NULL && p->bindings == NULL && p->feeds == NULL);
         batch_free(&p->open);
         batch_free(&p->spare);
         free(p);
@@ -108,6 +115,9 @@ void pipeline_settle(struct pipeline *p)
         if (c->held_lines > 0) {
             channel__settle(c);
         }
+    }
+    for (struct feed *f = p->feeds; f != NULL; f = f->next) {
+        feed__hand_on_idle(f);
     }
 }
 
@@ -147,6 +157,12 @@ static enum lq_err binding_open(struct pipeline *p, struct binding *b, struct lq
 {
     struct parser_config c = {.format = b->format, .labels = &b->labels, .tz = b->tz, .reference_us = p->now_us};
     enum lq_err err = parser_new(&c, &b->parser, e);
+    if (err == LQ_OK) {
+        err = events_new(&c, channel__event, b, &b->events, e);
+    }
+    if (err == LQ_OK && !events_joins(b->events)) {
+        events_free(&b->events);
+    }
     for (unsigned k = 0; k <= INNER_MAX && err == LQ_OK && b->format != NULL && parser_schema_at(b->parser, k) != NULL; k++) {
         err = stream_use_open(p->store, parser_schema_at(b->parser, k), &b->use[k], e);
     }
@@ -195,6 +211,7 @@ void binding_release(struct pipeline *p, struct binding **bp)
     }
     *at = b->next;
     parser_free(&b->parser);
+    events_free(&b->events);
     for (unsigned k = 0; k <= INNER_MAX; k++) {
         stream_use_close(&b->use[k]);
     }

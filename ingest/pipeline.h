@@ -19,6 +19,7 @@
 
 #include "ingest/stats.h"
 #include "ingest/syslog.h"
+#include "schema/multiline.h"
 #include "store/window.h"
 
 struct formats { /* shared by the loops */
@@ -46,6 +47,7 @@ struct batch {
     uint64_t counts[BATCH_COUNTS];
 };
 bool batch_empty(const struct batch *b);
+void batch_acknowledge(struct batch *b, void *to, uint32_t txnr);
 void batch_clear(struct batch *b); /* after its commit (the window is empty already) */
 
 struct pipeline {
@@ -58,6 +60,9 @@ struct pipeline {
     struct record record;       /* of the line in hand: zeroed once, not for each line */
     struct channel *sampling;   /* list */
     struct binding *bindings;   /* list */
+    struct feed *feeds;         /* list */
+    int64_t ack_us;
+    uint64_t acks_held;         /* acknowledgements of messages in events that are still open */
 };
 LQ_MUST enum lq_err pipeline_new(struct store *s, struct formats *formats, const struct config *c, struct loop *loop, struct pipeline **out, struct lq_error *e);
 void pipeline_free(struct pipeline **p);
@@ -66,7 +71,7 @@ void pipeline_now(struct pipeline *p, int64_t now_us);
 /* The open window holds as much as it may, and the other is not back yet. */
 bool pipeline_full(const struct pipeline *p);
 bool pipeline_wants_commit(const struct pipeline *p);
-/* Detects the formats of what is held. Before a batch is handed over. */
+/* Detects the formats of what is held, and hands on the events that nothing was added to for a while. Before a batch is handed over. */
 void pipeline_settle(struct pipeline *p);
 /* The batch to be committed; NULL: nothing in it, or the other one is still away. */
 struct batch *pipeline_take(struct pipeline *p);
@@ -80,6 +85,16 @@ struct input_stats *feed_stats(const struct feed *f);
 struct pipeline *feed_pipeline(const struct feed *f);
 /* One syslog message; peer is the sender's address (n = 0: local). */
 void feed_syslog(struct feed *f, lq_str message, lq_str peer);
+/* The same of a connection. With ack: its acknowledgement goes with the batch that has the message. */
+struct origin {
+    lq_str peer;
+    void *conn; /* whose messages may be lines of one event */
+    bool ack;
+    uint32_t txnr;
+};
+void feed_syslog_from(struct feed *f, lq_str message, const struct origin *o);
+/* Nothing more comes from it: its open events are handed on. */
+void feed_origin_gone(struct feed *f, const void *conn);
 void feed_dropped(struct feed *f, enum stat_id reason, uint64_t n); /* counts, also in the store */
 void feed_too_long(struct feed *f);
 
@@ -88,6 +103,15 @@ struct channel;
 struct channel *channel_new(struct feed *f, const struct labels *labels, lq_str peer, const char *format);
 void channel_free(struct channel **c);
 void channel_line(struct channel *c, lq_str line);
+/*
+ * Lines of one event (a stack trace) are joined where the format joins them (schema/event.h). The reader's bytes end or move before the next call: it either
+ * brings the lines of the open event again later, from channel_open on (NULL: nothing is open that could be brought again), and says channel_forget; or
+ * says channel_flush: then the event is handed on as it is.
+ */
+const char *channel_open(const struct channel *c);
+uint32_t channel_open_lines(const struct channel *c);
+void channel_forget(struct channel *c);
+void channel_flush(struct channel *c);
 const char *channel_format(const struct channel *c); /* "" while unknown */
 int64_t channel_last_us(const struct channel *c);    /* of the last line that matched; INT64_MIN: none */
 void channel_resume(struct channel *c, int64_t last_us, int64_t reference_us);

@@ -168,9 +168,10 @@ void tail_free(struct tail **tp)
 /* ---- reading ---- */
 
 /* Frames of p[0..n): offset and checkpoint follow. The bytes of an unfinished message are not counted as used. */
-static size_t take(struct tail *t, const char *p, size_t n)
+static size_t take(struct tail *t, const char *p, size_t n, bool last)
 {
     size_t at = 0;
+    t->holds = false;
     for (;;) {
         lq_str m = {"", 0};
         size_t used = 0;
@@ -187,6 +188,16 @@ static size_t take(struct tail *t, const char *p, size_t n)
             channel_line(t->channel, m);
             t->lines++;
         }
+    }
+    const char *open = channel_open(t->channel);
+    if (open != NULL && !last && !t->frame.skip_line && (size_t)(p + n - open) <= EVENT_BYTES_MAX) {
+        t->lines -= channel_open_lines(t->channel);
+        channel_forget(t->channel);
+        t->holds = true;
+        at = (size_t)(open - p);
+        t->held_n = n - at;
+    } else {
+        channel_flush(t->channel);
     }
     if (at > 0) {
         t->offset += at;
@@ -265,10 +276,28 @@ static bool read_plain(struct tail *t)
     if (n <= 0) {
         return false;
     }
-    t->quiet_us = clock_monotonic_us();
-    size_t used = take(t, l->buf, (size_t)n);
+    bool nothing_new = t->holds && (size_t)n == t->held_n;
+    if (nothing_new && clock_monotonic_us() - t->quiet_us < EVENT_IDLE_US) {
+        return false; /* the open event may go on */
+    }
+    t->quiet_us = nothing_new ? t->quiet_us : clock_monotonic_us();
+    size_t used = take(t, l->buf, (size_t)n, nothing_new);
     stat_add(feed_stats(t->feed), STAT_BYTES, used);
     return used > 0;
+}
+
+/* The last bytes: whole lines of an open event, and a line without its end. */
+static void take_last(struct tail *t, const char *p, size_t n)
+{
+    size_t used = t->holds ? take(t, p, n, true) : 0;
+    lq_str m = used < n ? frame_rest(&t->frame, p + used, n - used) : (lq_str){"", 0};
+    if (m.n > 0) {
+        channel_line(t->channel, m);
+        channel_flush(t->channel);
+        t->lines++;
+    }
+    t->offset += n - used;
+    t->dirty = true;
 }
 
 static void archive_end(struct tail *t, enum lq_err err, const struct lq_error *e)
@@ -276,13 +305,7 @@ static void archive_end(struct tail *t, enum lq_err err, const struct lq_error *
     t->done = true;
     t->damaged = err != LQ_OK; /* perhaps it is still being written */
     if (err == LQ_OK && t->unpacked.n > 0) {
-        lq_str m = frame_rest(&t->frame, t->unpacked.p, t->unpacked.n);
-        if (m.n > 0) {
-            channel_line(t->channel, m);
-            t->lines++;
-        }
-        t->offset += t->unpacked.n;
-        t->dirty = true;
+        take_last(t, t->unpacked.p, t->unpacked.n);
     } else if (err != LQ_OK && log_may(&damaged_limit)) {
         log_say(LOG_WARN, "%s (it is read on when it has changed)", e->msg);
     }
@@ -326,7 +349,7 @@ static bool read_compressed(struct tail *t)
     }
     stat_add(feed_stats(t->feed), STAT_BYTES, n);
     n += t->unpacked.n;
-    size_t used = take(t, l->buf, n);
+    size_t used = take(t, l->buf, n, false);
     lq_buf_clear(&t->unpacked);
     lq_buf_add(&t->unpacked, l->buf + used, n - used);
     return true;
@@ -381,15 +404,9 @@ void tail_finish(struct tail *t)
         return;
     }
     if (!t->compressed && t->fd >= 0 && !t->shadow) { /* the last line, without its end */
-        ssize_t n = pread(t->fd, l->buf, feed_config(t->feed)->line_bytes_max, (off_t)t->offset);
-        lq_str m = n > 0 ? frame_rest(&t->frame, l->buf, (size_t)n) : (lq_str){"", 0};
-        if (m.n > 0) {
-            channel_line(t->channel, m);
-            t->lines++;
-        }
+        ssize_t n = pread(t->fd, l->buf, READ_BYTES + feed_config(t->feed)->line_bytes_max, (off_t)t->offset);
         if (n > 0) {
-            t->offset += (uint64_t)n;
-            t->dirty = true;
+            take_last(t, l->buf, (size_t)n);
             remember_last(t);
         }
     }

@@ -8,7 +8,7 @@
  *             |          +--renamed: goes on until nothing came for RENAMED_KEEP_S, its last line counts without a line end--> finished
  *             +--shrank or was written anew (copytruncate): its start again, as a new content
  *
- * Unfinished lines are not held in memory: they are read again.
+ * Unfinished lines, and the lines of an event (a stack trace) that may go on, are not held in memory: the offset stays before them, and they are read again.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,6 +34,8 @@ struct tail {
     int fd, wd;
     struct stat st;           /* when it was looked at last */
     bool renamed, compressed, dirty;
+    bool holds;               /* whole lines behind offset are of an event that is still open: they are read again */
+    size_t held_n;            /* bytes that were behind offset then */
     bool damaged, done;       /* of compressed files: the archive is not whole (yet); read to its end */
     bool shadow;              /* content of another followed file: not read */
     int64_t quiet_us;         /* monotonic: nothing came since */

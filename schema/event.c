@@ -22,6 +22,7 @@ struct events {
     lq_str text;          /* all lines of the open event */
     const char *seen;     /* behind the blank lines that followed it, which belong to it when more of it follows */
     size_t first_n;       /* bytes of its first line */
+    uint32_t lines;       /* of it, or of what is handed on */
     struct record record; /* of its first line; its views are gone when stale */
     struct lq_buf copy;   /* its lines, when kept */
     struct lq_buf inside; /* its messages, joined, when it spans several envelopes */
@@ -190,6 +191,7 @@ static bool continues(const struct format *f, lq_str line)
 
 static void extend_text(struct events *e, lq_str line)
 {
+    e->lines++;
     if (e->kept) {
         lq_buf_byte(&e->copy, '\n');
         lq_buf_add(&e->copy, line.p, line.n);
@@ -243,6 +245,7 @@ static void open_event(struct events *e, unsigned turn, lq_str line, const struc
     e->text = line;
     e->seen = line.p + line.n;
     e->first_n = line.n;
+    e->lines = 1;
     e->record = *r;
     e->partial = is_partial(e->parser[turn], r);
     e->whole_matches = false;
@@ -270,6 +273,7 @@ void events_line(struct events *e, lq_str line)
         return;
     }
     if (!e->joins) {
+        e->lines = 1;
         enum parse_result result = parser_parse(e->parser[0], line, &r);
         e->fn(e->ctx, result, line, result == PARSE_OK ? &r : NULL);
         return;
@@ -290,6 +294,7 @@ void events_line(struct events *e, lq_str line)
         if (result == PARSE_HEADER) { /* one of the two has learned it */
             events_set_columns(e, &e->parser[other]->columns);
         }
+        e->lines = 1;
         e->fn(e->ctx, result, line, NULL);
     }
 }
@@ -317,6 +322,41 @@ void events_keep(struct events *e)
 bool events_joins(const struct events *e)
 {
     return e->joins;
+}
+
+const char *events_start(const struct events *e)
+{
+    return e->open && !e->kept ? e->text.p : NULL;
+}
+
+uint32_t events_lines(const struct events *e)
+{
+    return e->lines;
+}
+
+void events_forget(struct events *e)
+{
+    e->open = false;
+}
+
+bool events_continues(struct events *e, lq_str line)
+{
+    struct record r;
+    return e->joins && continues(e->parser[0]->f, line) && parser_parse(e->parser[0], line, &r) != PARSE_OK;
+}
+
+void events_envelope(struct events *e, lq_str host, lq_str service)
+{
+    for (int i = 0; i < 2 && e->parser[i] != NULL; i++) {
+        parser_envelope(e->parser[i], host, service);
+    }
+}
+
+void events_reference(struct events *e, int64_t reference_us)
+{
+    for (int i = 0; i < 2 && e->parser[i] != NULL; i++) {
+        parser_reference(e->parser[i], reference_us);
+    }
 }
 
 bool events_boundary(struct events *e, lq_str before, lq_str line)

@@ -39,6 +39,16 @@ void events_flush(struct events *e);
 void events_keep(struct events *e);
 bool events_open(const struct events *e); /* something waits: the reader should arm its EVENT_IDLE_US timer */
 bool events_joins(const struct events *e); /* false: each line is an event */
+/* For readers that can bring lines again: where the bytes of the open event begin (NULL: none is open, or it was kept), how many lines it has, and: forget it.
+ * During fn: the lines of the event handed on. */
+const char *events_start(const struct events *e);
+uint32_t events_lines(const struct events *e);
+void events_forget(struct events *e);
+/* For readers that join by themselves: a line that no event begins with, and that continues the one before it. */
+bool events_continues(struct events *e, lq_str line);
+/* parser_envelope and parser_reference for the lines that follow. */
+void events_envelope(struct events *e, lq_str host, lq_str service);
+void events_reference(struct events *e, int64_t reference_us);
 /* May a reader cut its bytes between these two lines, so that the result is the same as without the cut? */
 bool events_boundary(struct events *e, lq_str before, lq_str line);
 /* The parser, for schemas, unparsed lines and columns. */

@@ -218,6 +218,12 @@ static enum lq_err count_delta(void *ctx, const struct delta_at *x, struct lq_er
     return LQ_OK;
 }
 
+static bool print_counter(void *ctx, lq_str name, uint64_t n)
+{
+    lq_buf_printf(ctx, "counter %.*s %llu\n", (int)name.n, name.p, (unsigned long long)n);
+    return true;
+}
+
 enum lq_err debug_stats(struct snapshot *s, struct lq_buf *out, struct lq_error *e)
 {
     static const char *const sections[] = {"cells", "totals", "marginals", "heavy"};
@@ -258,7 +264,7 @@ enum lq_err debug_stats(struct snapshot *s, struct lq_buf *out, struct lq_error 
             }
         }
     }
-    return LQ_OK;
+    return snapshot_counters(s, print_counter, out, e);
 }
 
 static void dump_cell(struct lq_buf *b, struct snapshot *s, uint32_t stream, int tier, int64_t time_s, const struct fragment *f, uint32_t r)
