@@ -94,6 +94,8 @@ static enum lq_err unknown_field(struct snapshot *s, const struct query *q, lq_s
         lq_error_hint(e, "it is a dimension: count by %.*s, or lq values %.*s", (int)(name.n < 64 ? name.n : 64), name.p, (int)(name.n < 64 ? name.n : 64), name.p);
     } else if (near != NULL) {
         lq_error_hint(e, "did you mean %s?", near);
+    } else if (snapshot_streams(s) == 0) {
+        lq_error_hint(e, "the store is empty: lq load FILE… first");
     } else {
         char list[200] = "";
         for (size_t i = 0; i < n && strlen(list) < 150; i++) {

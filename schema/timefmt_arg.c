@@ -49,10 +49,15 @@ static bool parse_units(lq_str s, int64_t *out, size_t *bad_at)
 enum lq_err duration_parse(lq_str s, int64_t *us, struct lq_error *e)
 {
     size_t at = 0;
-    if (parse_units(s, us, &at) && *us > 0) {
+    bool whole = parse_units(s, us, &at);
+    if (whole && *us > 0) {
         return LQ_OK;
     }
-    lq_error_set(e, LQ_EINVAL, "\"%.*s\" is no duration", (int)(s.n < 60 ? s.n : 60), s.p);
+    if (whole) {
+        lq_error_set(e, LQ_EINVAL, "\"%.*s\" is nothing: a duration is more than 0", (int)(s.n < 60 ? s.n : 60), s.p);
+    } else {
+        lq_error_set(e, LQ_EINVAL, "\"%.*s\" is no duration", (int)(s.n < 60 ? s.n : 60), s.p);
+    }
     bool number = s.n > 0;
     for (size_t i = 0; i < s.n; i++) {
         number = number && s.p[i] >= '0' && s.p[i] <= '9';

@@ -51,7 +51,11 @@ int cmd_completion(struct cli *c)
         }
     }
     struct lq_error e;
-    lq_error_set(&e, LQ_EINVAL, "a shell is missing: bash, zsh or fish");
+    if (c->n_args == 1) {
+        lq_error_set(&e, LQ_EINVAL, "no completion for the shell \"%s\": there are bash, zsh and fish", c->args[0]);
+    } else {
+        lq_error_set(&e, LQ_EINVAL, "lq completion needs one shell: bash, zsh or fish");
+    }
     lq_error_hint(&e, "for example: source <(lq completion bash)");
     return cli_fail(&e);
 }

@@ -67,6 +67,11 @@ static void unknown_function(struct lang_parser *p, lq_str w)
     const char *names[16];
     size_t n = 0;
     char msg[128];
+    if (lq_str_is(w, "every") || lq_str_is(w, "by")) {
+        lang__fail(p, w.p, w.n, "a column is missing before this word");
+        lq_error_hint(p->e, "for example: errors / count by host every 5m");
+        return;
+    }
     snprintf(msg, sizeof msg, "unknown function %.*s", (int)(w.n < 60 ? w.n : 60), w.p);
     lang__fail(p, w.p, w.n, msg);
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {

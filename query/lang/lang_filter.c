@@ -35,6 +35,7 @@ static lq_str value(struct lang_parser *p)
     lq_str v = {p->p, (size_t)(q - p->p)};
     if (v.n == 0) {
         lang__fail(p, p->p, 1, "a value is missing here");
+        lq_error_hint(p->e, "for example: status = 500, status in (500, 502), path = \"/a b\"");
     }
     p->p = q;
     return v;
