@@ -326,7 +326,7 @@ static void sight_format(struct channel *c, const struct record *r)
     lq_str host = labels_get(&c->labels, "host");
     s.host = host.n > 0 ? host : (lq_str){c->peer, c->peer_n};
     s.service = labels_get(&c->labels, "service");
-    window_sight(c->feed->p->open->window, &s, r->time_us, r->line);
+    window_sight(c->feed->p->open->window, &s, r->time_us, r->line, format_mask(c->binding->format));
 }
 
 static void count(struct channel *c, enum parse_result result, uint32_t lines)

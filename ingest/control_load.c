@@ -159,7 +159,7 @@ void control_load(struct daemon *d, const struct control_request *r, int fd)
 {
     struct lq_error e = {0};
     struct lq_arena mem = {0};
-    struct load_plan p;
+    struct load_plan p = {0};
     struct load_setup s = {0};
     struct load_report report = {0};
     enum lq_err err = set_up(d, r, &fd, &mem, &s, &e);

@@ -126,9 +126,10 @@ void chunk_sight_formats(struct worker *w, struct chunk *c)
     for (unsigned k = 0; k <= c->n_others; k++) {
         const struct format_seen *f = &c->seen[k];
         if (f->n > 0) {
-            s.name = lq_str_of(format_name(k == 0 ? x->format : x->others[k - 1]->format));
-            window_sight(w->window, &s, f->first_us, f->first);
-            window_sight(w->window, &s, f->last_us, f->last);
+            const struct format *format = k == 0 ? x->format : x->others[k - 1]->format;
+            s.name = lq_str_of(format_name(format));
+            window_sight(w->window, &s, f->first_us, f->first, format_mask(format));
+            window_sight(w->window, &s, f->last_us, f->last, format_mask(format));
         }
     }
 }

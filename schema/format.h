@@ -72,6 +72,7 @@ const char *format_name(const struct format *f);
 const char *format_description(const struct format *f);
 /* The schema without custom labels. Built-in dimensions first (record.h). */
 const struct stream_schema *format_schema(const struct format *f);
+unsigned format_mask(const struct format *f); /* what it masks, with the formats in its messages */
 /* Run the format's own samples; the first failure is in e. */
 LQ_MUST enum lq_err format_test_samples(const struct format *f, struct lq_error *e);
 /* The samples, for tests of detection: returns the i-th sample line, n = 0 past the end. */

@@ -143,6 +143,11 @@ const struct stream_schema *format_schema(const struct format *f)
     return &f->schema;
 }
 
+unsigned format_mask(const struct format *f)
+{
+    return f->schema.mask | (f->outer != NULL ? format_mask(f->outer) : 0) | (f->inner != NULL ? format_mask(f->inner) : 0);
+}
+
 int format_priority(const struct format *f)
 {
     return f->priority;

@@ -602,10 +602,10 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
     w->observations++;
 }
 
-void window_sight(struct window *w, const struct sighting *x, int64_t time_us, lq_str line)
+void window_sight(struct window *w, const struct sighting *x, int64_t time_us, lq_str line, unsigned mask)
 {
     char scratch[MASK_LINE_BYTES];
-    unsigned mask = w->store->mask.kinds;
+    mask |= w->store->mask.kinds;
     line.n = line.n < MASK_LINE_BYTES / 2 ? line.n : MASK_LINE_BYTES / 2;
     line = mask != 0 ? mask_text(&w->store->mask, mask, line, scratch, sizeof scratch) : line;
     w->sightings = w->sightings != NULL ? w->sightings : lq_alloc(sizeof *w->sightings);

@@ -20,8 +20,8 @@ void window_free(struct window **w);
 /* Observe a record of u's schema. Never fails: over a cap it is filed under the overflow value and counted. The record's views are copied
  * where kept (dictionary, identities, example line). */
 void window_observe(struct window *w, struct stream_use *u, const struct record *r);
-/* Something that no line says by itself: a log has another format. line: one that shows it. */
-void window_sight(struct window *w, const struct sighting *x, int64_t time_us, lq_str line);
+/* Something that no line says by itself: a log has another format. line: one that shows it; mask: what its format masks. */
+void window_sight(struct window *w, const struct sighting *x, int64_t time_us, lq_str line, unsigned mask);
 /* A process that lives long says what time it is: records later than FUTURE_S behind it are filed under it and counted (future_time). */
 void window_receive(struct window *w, int64_t now_us);
 uint32_t window_observations(const struct window *w);
