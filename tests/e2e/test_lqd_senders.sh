@@ -71,7 +71,7 @@ wait_for "the stranger to be refused" grep -q 'not in `allow`' "$dir/lqd.log"
 end_rsyslog
 [ "$(stored 'via = tls | count')" = 1000 ] || fail "a stranger's messages came in"
 
-# ---- syslog-ng (it cannot be installed beside rsyslog: ./run unpacks it) ----
+# ---- syslog-ng (it cannot be installed beside rsyslog: run where it was unpacked to build/peers/syslog-ng) ----
 ng=${SYSLOG_NG_ROOT:-$2/build/peers/syslog-ng}
 if [ -x "$ng/usr/sbin/syslog-ng" ]; then
   cat >"$dir/ng.conf" <<CONF
