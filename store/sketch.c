@@ -95,12 +95,15 @@ size_t bins_sort(struct bin_scratch *s, struct bin *t, size_t n)
     if (n <= FEW_BINS) {
         return sort_few(t, n);
     }
+    uint32_t low = sizeof s->used / sizeof s->used[0], high = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t x = (uint32_t)(t[i].bin + BIN_LIMIT);
+        uint32_t x = (uint32_t)(t[i].bin + BIN_LIMIT), word = x / 64;
         s->n[x] = add_saturating(s->n[x], t[i].n);
-        s->used[x / 64] |= 1ULL << (x % 64);
+        s->used[word] |= 1ULL << (x % 64);
+        low = word < low ? word : low;
+        high = word > high ? word : high;
     }
-    for (uint32_t word = 0; word < sizeof s->used / sizeof s->used[0]; word++) {
+    for (uint32_t word = low; word <= high; word++) {
         for (uint64_t bits = s->used[word]; bits != 0; bits &= bits - 1) {
             uint32_t x = word * 64 + (uint32_t)__builtin_ctzll(bits);
             t[k++] = (struct bin){(int32_t)x - BIN_LIMIT, s->n[x]};
