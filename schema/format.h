@@ -23,6 +23,7 @@
  *     route: {route: path}          status_class: {status_class: status}
  *     audience: {cidr: client, map: {10.0.0.0/8: employees, "*": customers}}
  *     level: {map: severity, values: {"3": error}, default: info}
+ *     session_end: {session_end: status, target: target, method: method, user: user, referrer: referrer, location: location}   lost or logout (derive.h)
  *     template: {shape: message}     level: {level: level}     level: {severity: pri}
  *     exception: {exception: message}     frame: {frame: message}     version: {regex: message, pattern: 'v(\d+)'}
  *   error: 'status >= 500'          a comparison over fields: = != > >= < <= ~ !~ in (…), and/or/not, parentheses

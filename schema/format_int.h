@@ -37,7 +37,8 @@ struct extract {
 };
 
 enum derive_kind { DERIVE_ROUTE, DERIVE_STATUS_CLASS, DERIVE_CIDR, DERIVE_MAP, DERIVE_SHAPE, DERIVE_REGEX, DERIVE_ASSET, DERIVE_LEVEL, DERIVE_LEVEL_IN,
-                   DERIVE_SEVERITY, DERIVE_EXCEPTION, DERIVE_FRAME };
+                   DERIVE_SEVERITY, DERIVE_EXCEPTION, DERIVE_FRAME, DERIVE_SESSION_END };
+enum session_arg { SESSION_TARGET, SESSION_METHOD, SESSION_USER, SESSION_REFERRER, SESSION_LOCATION, SESSION_ARGS };
 struct derived {
     const char *name;
     enum derive_kind kind;
@@ -48,6 +49,7 @@ struct derived {
     const char **mapped;
     const char *fallback; /* map: default; NULL = the value itself */
     struct matcher *regex;
+    uint32_t arg[SESSION_ARGS]; /* slots of session_end; UINT32_MAX = none */
 };
 
 /* Slots: fields first, then derived ones. */
@@ -75,6 +77,7 @@ struct format {
     struct sample samples[SAMPLE_MAX];
     uint32_t time_slot, message_slot, status_slot; /* UINT32_MAX = none; without a time: only in an envelope */
     uint32_t shape_slot;                           /* the derived field with the shape of the message; UINT32_MAX = none */
+    uint32_t session;                              /* the derived field that tells how sessions end, its index; UINT32_MAX = none */
     uint32_t tail_slot;                            /* the field that the lines after the first belong to */
     uint32_t inner_slot;                           /* the field that may hold a line of another format; UINT32_MAX = none */
     const struct format *outer, *inner;            /* of a pair (format_inner.c): all else is the outer one's */
@@ -176,6 +179,9 @@ struct parser {
     uint32_t n_key;
     uint8_t key_field[FIELD_MAX]; /* the fields that dimensions, error and success depend on */
 };
+
+/* format_parse.c: what a line says of its session */
+struct session_line parser_session_line(const struct parser *p);
 
 /* format_memo.c */
 void parser_bind_memo(struct parser *p, struct memo *memo);

@@ -49,18 +49,34 @@ enum lq_err load_field(struct loader *l, const yaml_node_t *k, const char *name,
     return yaml_each_pair(l, v, name, field_key, x);
 }
 
+enum lq_err load_field_slot(struct loader *l, const yaml_node_t *n, const char *what, uint32_t *out)
+{
+    const char *name;
+    enum lq_err err = yaml_text(l, n, what, &name);
+    if (err == LQ_OK && (*out = format_slot(l->f, lq_str_of(name))) == UINT32_MAX) {
+        const char *names[FIELD_MAX];
+        for (uint32_t i = 0; i < l->f->n_fields; i++) {
+            names[i] = l->f->fields[i].name;
+        }
+        err = yaml_unknown(l, n, "field", names, l->f->n_fields);
+    }
+    return err;
+}
+
 /* ---- derived ---- */
 
 struct derive_args {
     struct derived *d;
     const char *from, *pattern;
     yaml_node_t *from_node, *map, *values, *pattern_node;
+    const yaml_node_t *arg_key; /* of session_end */
 };
 
 static enum lq_err derive_key(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx)
 {
     static const char *const keys[] = {"route", "status_class", "cidr", "map", "shape", "regex", "asset", "values", "default", "pattern", "level", "severity",
-                                       "exception", "frame", "level_in"};
+                                       "exception", "frame", "level_in", "session_end", "target", "method", "user", "referrer", "location"};
+    enum { SESSION_KIND = 15, FIRST_ARG };
     struct derive_args *a = ctx;
     int i = yaml_index(name, keys, COUNT(keys));
     if (i < 0) {
@@ -81,12 +97,17 @@ static enum lq_err derive_key(struct loader *l, const yaml_node_t *k, const char
         a->pattern_node = v;
         return yaml_text(l, v, name, &a->pattern);
     }
+    if (i >= FIRST_ARG) {
+        a->arg_key = k;
+        return load_field_slot(l, v, name, &a->d->arg[i - FIRST_ARG]);
+    }
     if (a->from != NULL) {
         return yaml_fail(l, k->start_mark, k->data.scalar.length, "a derived field has one kind; this is a second:", name);
     }
     static const enum derive_kind kinds[] = {DERIVE_ROUTE, DERIVE_STATUS_CLASS, DERIVE_CIDR, DERIVE_MAP, DERIVE_SHAPE, DERIVE_REGEX, DERIVE_ASSET,
                                              DERIVE_MAP, DERIVE_MAP, DERIVE_REGEX, DERIVE_LEVEL, DERIVE_SEVERITY, DERIVE_EXCEPTION, DERIVE_FRAME,
-                                             DERIVE_LEVEL_IN};
+                                             DERIVE_LEVEL_IN, DERIVE_SESSION_END};
+    _Static_assert(COUNT(kinds) == SESSION_KIND + 1, "a kind for each key that is one");
     a->d->kind = kinds[i];
     a->from_node = v;
     return yaml_text(l, v, name, &a->from);
@@ -131,12 +152,13 @@ enum lq_err load_derived(struct loader *l, const yaml_node_t *k, const char *nam
     struct derived *d = &f->derived[f->n_derived];
     struct derive_args a = {.d = d};
     d->name = name;
+    memset(d->arg, 0xff, sizeof d->arg);
     enum lq_err err = yaml_each_pair(l, v, name, derive_key, &a);
     if (err != LQ_OK) {
         return err;
     }
     if (a.from == NULL) {
-        return yaml_fail(l, k->start_mark, k->data.scalar.length, "no kind (route, status_class, cidr, map, shape, regex, asset, level, severity, exception, frame, level_in) for", name);
+        return yaml_fail(l, k->start_mark, k->data.scalar.length, "no kind (route, status_class, cidr, map, shape, regex, asset, level, severity, exception, frame, level_in, session_end) for", name);
     }
     d->from = format_slot(f, lq_str_of(a.from));
     d->target = -1;
@@ -151,6 +173,12 @@ enum lq_err load_derived(struct loader *l, const yaml_node_t *k, const char *nam
             names[i] = f->fields[i].name;
         }
         return yaml_unknown(l, a.from_node, "field", names, f->n_fields);
+    }
+    if (a.arg_key != NULL && d->kind != DERIVE_SESSION_END) {
+        return yaml_fail(l, a.arg_key->start_mark, a.arg_key->data.scalar.length, "only session_end has this key, not", name);
+    }
+    if (d->kind == DERIVE_SESSION_END && d->arg[SESSION_TARGET] == UINT32_MAX) {
+        return yaml_fail(l, k->start_mark, k->data.scalar.length, "target: is missing for", name);
     }
     if (d->kind == DERIVE_CIDR) {
         d->cidr = cidr_map_new();

@@ -6,20 +6,6 @@
 #include "schema/format_yaml.h"
 #include "schema/sighting_int.h"
 
-static enum lq_err field_slot(struct loader *l, const yaml_node_t *n, const char *what, uint32_t *out)
-{
-    const char *name;
-    enum lq_err err = yaml_text(l, n, what, &name);
-    if (err == LQ_OK && (*out = format_slot(l->f, lq_str_of(name))) == UINT32_MAX) {
-        const char *names[FIELD_MAX];
-        for (uint32_t i = 0; i < l->f->n_fields; i++) {
-            names[i] = l->f->fields[i].name;
-        }
-        err = yaml_unknown(l, n, "field", names, l->f->n_fields);
-    }
-    return err;
-}
-
 static enum lq_err regex(struct loader *l, const yaml_node_t *n, const char *what, struct matcher **out)
 {
     struct lq_error inner = {0};
@@ -65,10 +51,10 @@ static enum lq_err rule_key(struct loader *l, const yaml_node_t *k, const char *
         return err == LQ_OK ? yaml_predicate(l, v, text, &r->when) : err;
     case 3: return regex(l, v, name, &r->read);
     case 4: return v->type == YAML_SEQUENCE_NODE ? yaml_each_item(l, v, name, add_from, r) : add_from(l, v, r);
-    case 5: return field_slot(l, v, name, &r->name);
-    case 6: return field_slot(l, v, name, &r->service);
-    case 7: return field_slot(l, v, name, &r->host);
-    case 8: return field_slot(l, v, name, &r->of);
+    case 5: return load_field_slot(l, v, name, &r->name);
+    case 6: return load_field_slot(l, v, name, &r->service);
+    case 7: return load_field_slot(l, v, name, &r->host);
+    case 8: return load_field_slot(l, v, name, &r->of);
     case 9:
         err = yaml_number(l, v, name, 100, &r->confidence);
         return err == LQ_OK && r->confidence == 0 ? yaml_fail(l, v->start_mark, 1, "a confidence is 1 to 100 percent, not", "0") : err;

@@ -14,7 +14,9 @@ static bool decides(const struct format *f, uint32_t field)
         uses = uses || f->dim_slot[d] == field;
     }
     for (uint32_t i = 0; i < f->n_derived; i++) {
-        uses = uses || f->derived[i].from == field || f->derived[i].target == (int64_t)field;
+        const struct derived *d = &f->derived[i];
+        uses = uses || d->from == field || d->target == (int64_t)field;
+        uses = uses || (d->kind == DERIVE_SESSION_END && (d->arg[SESSION_TARGET] == field || d->arg[SESSION_METHOD] == field)); /* the others: by their evidence */
     }
     for (uint32_t i = 0; f->sights != NULL && i < f->sights->n; i++) {
         const struct sight_rule *r = &f->sights->r[i];
@@ -71,6 +73,10 @@ lq_str parser_memo_key(const struct parser *p, char key[MEMO_KEY_BYTES_MAX])
         return (lq_str){key, 0};
     }
     memcpy(key, &p->number, n);
+    if (p->f->session != UINT32_MAX) {
+        struct session_line x = parser_session_line(p);
+        key[n++] = (char)derive_session_evidence(&x);
+    }
     for (uint32_t i = 0; i < p->n_key && n <= MEMO_KEY_BYTES_MAX; i++) {
         n = key_add(key, n, p->s.slots[p->key_field[i]]);
     }

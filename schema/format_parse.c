@@ -75,11 +75,11 @@ static enum lq_err add_dim(struct format *f, const char *name, uint32_t slot, st
 
 enum lq_err format_finish(struct format *f, struct lq_error *e)
 {
-    static const char *const few[] = {"status", "status_class", "level", "method", "severity", "error", "facility"};
+    static const char *const few[] = {"status", "status_class", "level", "method", "severity", "error", "facility", "session_end"};
     struct stream_schema *s = &f->schema;
     enum lq_err err = LQ_OK;
     s->name = f->name;
-    f->message_slot = f->status_slot = f->shape_slot = UINT32_MAX;
+    f->message_slot = f->status_slot = f->shape_slot = f->session = UINT32_MAX;
     for (uint32_t i = 0; i < DIM_BUILTIN; i++) {
         s->dims[i] = builtin_dims[i];
         f->dim_slot[i] = UINT32_MAX;
@@ -110,6 +110,7 @@ enum lq_err format_finish(struct format *f, struct lq_error *e)
         if (f->derived[i].kind == DERIVE_SHAPE) {
             f->shape_slot = FIELD_MAX + i;
         }
+        f->session = f->derived[i].kind == DERIVE_SESSION_END ? i : f->session;
         if (f->derived[i].target < 0) {
             err = add_dim(f, f->derived[i].name, FIELD_MAX + i, e);
         }
@@ -341,6 +342,22 @@ static lq_str search(struct parser *p, const struct matcher *m, lq_str v)
     return (lq_str){v.p + spans[2 * g], spans[2 * g + 1] - spans[2 * g]};
 }
 
+struct session_line parser_session_line(const struct parser *p)
+{
+    const struct derived *d = &p->f->derived[p->f->session];
+    lq_str v[SESSION_ARGS];
+    for (int i = 0; i < SESSION_ARGS; i++) {
+        v[i] = d->arg[i] != UINT32_MAX ? p->s.slots[d->arg[i]] : (lq_str){"", 0};
+    }
+    return (struct session_line){.status = p->s.slots[d->from],
+                                 .target = v[SESSION_TARGET],
+                                 .method = v[SESSION_METHOD],
+                                 .user = v[SESSION_USER],
+                                 .referrer = v[SESSION_REFERRER],
+                                 .location = v[SESSION_LOCATION],
+                                 .shows_location = d->arg[SESSION_LOCATION] != UINT32_MAX};
+}
+
 static lq_str derive_one(struct parser *p, const struct derived *d, lq_str v, char *scratch)
 {
     switch (d->kind) {
@@ -359,6 +376,10 @@ static lq_str derive_one(struct parser *p, const struct derived *d, lq_str v, ch
     case DERIVE_SEVERITY: return derive_severity(v);
     case DERIVE_EXCEPTION: return derive_exception(v);
     case DERIVE_FRAME: return derive_frame(v, scratch);
+    case DERIVE_SESSION_END: {
+        struct session_line x = parser_session_line(p);
+        return derive_session_end(&x);
+    }
     }
     return (lq_str){"", 0};
 }

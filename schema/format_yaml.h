@@ -41,5 +41,7 @@ int yaml_index(const char *s, const char *const *names, size_t n); /* -1: none o
 /* format_load_fields.c: the mappings fields: and derive: */
 enum lq_err load_field(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx);
 enum lq_err load_derived(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx);
+/* A field of the format, by its name. */
+enum lq_err load_field_slot(struct loader *l, const yaml_node_t *n, const char *what, uint32_t *out);
 
 #endif

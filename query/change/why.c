@@ -265,6 +265,7 @@ static enum lq_err explain(struct why *y, struct lq_error *e)
     why__place_surges(y);
     why__rank(y);
     why__impact(y);
+    why__sessions(y);
     if (a->n_suspects == 0) {
         why__notice(a, "nothing in these logs changed before it started");
     } else if (strcmp(a->suspects[0].confidence, "low") == 0) {

@@ -103,6 +103,12 @@ struct why_silent {
     const char *stream, *dim, *value;
     int64_t since_us;
 };
+struct why_sessions { /* that were lost without a logout; stream NULL: no more than usual */
+    const char *stream;
+    int64_t time_us, low_us, high_us; /* when they began to be */
+    double before, after, p;          /* share of the requests */
+    uint64_t lost;                    /* requests that show it, in the hours around the onset */
+};
 struct why_answer {
     const char *target, *stream;
     const char *noun;  /* of the target in sentences: "errors", "requests", "p99(request_time)" */
@@ -115,6 +121,7 @@ struct why_answer {
     uint32_t n_others;
     uint64_t requests, errors, identities; /* identities UINT64_MAX = not kept */
     const char *identity;                  /* "client" */
+    struct why_sessions sessions;
     uint32_t n_audiences, n_where, n_silent, n_suspects, n_cleared, n_notices;
     struct why_audience audiences[WHY_AUDIENCES_MAX];
     struct why_where where[WHY_WHERE_MAX];

@@ -172,6 +172,9 @@ struct contrast {
 bool why__event_contrast(struct why *y, const struct event *e, struct contrast *out);
 /* why_impact.c */
 void why__impact(struct why *y);
+/* why_sessions.c */
+void why__sessions(struct why *y);
+bool why__is_lost_session(const struct stream_schema *s, uint32_t dim, lq_str value);
 /* why_rank.c, why_suspect.c, why_text_of.c */
 void why__rank(struct why *y);
 const char *why__event_title(struct why *y, const struct event *e);

@@ -125,6 +125,9 @@ static const char *subject(struct why *y, const struct finding *f)
     if (f->dim == NO_DIM) {
         return NULL;
     }
+    if (why__is_lost_session(s, f->dim, why__value(y, f->stream, f->dim, f->value))) {
+        return "sessions lost without a logout";
+    }
     const char *v = shown(y, why__value(y, f->stream, f->dim, f->value));
     return f->message ? why__printf(y->a, "message \"%s\"", v) : why__printf(y->a, "%s %s", s->dims[f->dim], v);
 }

@@ -137,6 +137,10 @@ static void incident(FILE *f, const struct why_answer *a, const struct why_style
         why_audience_sentence(&a->audiences[i], a->identity, text, sizeof text);
         tagged(f, "p", text);
     }
+    if (a->sessions.stream != NULL) {
+        why_sessions_sentence(&a->sessions, st->tz, text, sizeof text);
+        tagged(f, "p", text);
+    }
     for (uint32_t i = 0; i < a->n_where; i++) {
         tagged(f, "p", a->where[i].text);
     }

@@ -147,6 +147,30 @@ static void count_or_null(FILE *f, const char *key, uint64_t n)
     }
 }
 
+static void print_sessions(FILE *f, const struct why_sessions *x)
+{
+    fputs(",\"sessions_lost\":", f);
+    if (x->stream == NULL) {
+        fputs("null", f);
+        return;
+    }
+    fputc('{', f);
+    text(f, "stream", x->stream);
+    fputc(',', f);
+    when(f, "time", x->time_us);
+    fputc(',', f);
+    when(f, "low", x->low_us);
+    fputc(',', f);
+    when(f, "high", x->high_us);
+    fprintf(f, ",\"lost\":%llu,", (unsigned long long)x->lost);
+    number(f, "before", x->before);
+    fputc(',', f);
+    number(f, "after", x->after);
+    fputc(',', f);
+    number(f, "p", x->p);
+    fputc('}', f);
+}
+
 static void print_impact(FILE *f, const struct why_answer *a)
 {
     fprintf(f, "{\"requests\":%llu,\"errors\":%llu,", (unsigned long long)a->requests, (unsigned long long)a->errors);
@@ -167,7 +191,9 @@ static void print_impact(FILE *f, const struct why_answer *a)
         count_or_null(f, "identities", x->identities);
         fputc('}', f);
     }
-    fputs(a->n_audiences > 0 ? "}}}" : "}}", f);
+    fputs(a->n_audiences > 0 ? "}}" : "}", f);
+    print_sessions(f, &a->sessions);
+    fputc('}', f);
 }
 
 static void print_where(FILE *f, const struct why_answer *a)

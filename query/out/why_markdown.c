@@ -214,6 +214,10 @@ void why_print_markdown(const struct why_answer *a, const struct why_style *st, 
             why_audience_sentence(&a->audiences[i], a->identity, text, sizeof text);
             item(f, text);
         }
+        if (a->sessions.stream != NULL) {
+            why_sessions_sentence(&a->sessions, st->tz, text, sizeof text);
+            item(f, text);
+        }
         for (uint32_t i = 0; i < a->n_where; i++) {
             item(f, a->where[i].text);
         }

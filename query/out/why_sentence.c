@@ -109,6 +109,14 @@ void why_audience_sentence(const struct why_audience *x, const char *identity, c
              (unsigned long long)x->requests, who);
 }
 
+void why_sessions_sentence(const struct why_sessions *x, const struct timezone_rules *tz, char *out, size_t cap)
+{
+    char t[32];
+    time_print_local(x->time_us, tz, t);
+    snprintf(out, cap, "sessions lost without a logout: %.2g %% of the requests in %s before %s, %.2g %% since (%llu in the hours around the onset)", 100 * x->before, x->stream, t,
+             100 * x->after, (unsigned long long)x->lost);
+}
+
 void why_tested_sentence(const struct why_answer *a, char *out, size_t cap)
 {
     snprintf(out, cap,

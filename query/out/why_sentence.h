@@ -14,6 +14,7 @@ void why_onset_sentence(const struct why_answer *a, const struct timezone_rules 
 void why_level_sentence(const struct why_answer *a, char *out, size_t cap);
 void why_impact_sentence(const struct why_answer *a, char *out, size_t cap);
 void why_audience_sentence(const struct why_audience *x, const char *identity, char *out, size_t cap);
+void why_sessions_sentence(const struct why_sessions *x, const struct timezone_rules *tz, char *out, size_t cap);
 void why_tested_sentence(const struct why_answer *a, char *out, size_t cap);
 void why_silent_sentence(const struct why_silent *x, const struct timezone_rules *tz, char *out, size_t cap);
 /* How long it lasted or has been going on: "2d 14h". */

@@ -91,14 +91,20 @@ static void print_onset(FILE *f, const struct why_answer *a, const struct why_st
     why_level_sentence(a, text, sizeof text);
     wrapped(f, st, "  ", text);
     target_spark(f, a);
+    if (a->share || a->sessions.stream != NULL) {
+        fprintf(f, "\n%sImpact%s\n", bold(st), plain(st));
+    }
     if (a->share) {
         why_impact_sentence(a, text, sizeof text);
-        fprintf(f, "\n%sImpact%s\n", bold(st), plain(st));
         wrapped(f, st, "  ", text);
         for (uint32_t i = 0; i < a->n_audiences; i++) {
             why_audience_sentence(&a->audiences[i], a->identity, text, sizeof text);
             wrapped(f, st, "  ", text);
         }
+    }
+    if (a->sessions.stream != NULL) {
+        why_sessions_sentence(&a->sessions, st->tz, text, sizeof text);
+        wrapped(f, st, "  ", text);
     }
     if (a->n_where > 0) {
         fprintf(f, "\n%sWhere%s\n", bold(st), plain(st));

@@ -37,6 +37,7 @@ function head(a, go, range) {
       el("div", {}, el("b", {}, lasting(seconds(until) - seconds(o.time))), o.ongoing ? "so far" : "long"),
       el("div", {}, el("b", {}, number(a.impact.errors)), `of ${number(a.impact.requests)} requests failed`),
       a.impact.identities ? el("div", {}, el("b", {}, number(a.impact.identities)), "clients hit") : null,
+      a.impact.sessions_lost ? el("div", {}, el("b", {}, percent(a.impact.sessions_lost.after)), `of requests lost their session without a logout, ${percent(a.impact.sessions_lost.before)} before`) : null,
       ...Object.entries(a.impact.by?.audience || {}).filter(([, v]) => v && v.errors).map(([k, v]) => el("div", {}, el("b", {}, number(v.errors)), `errors for ${k}`))),
   ];
 }

@@ -1,0 +1,123 @@
+/*
+ * derive_session.c - how a session ends, as one line shows it (derive.h)
+ *
+ * From the line alone, so that order, threads, merging and restarts change nothing, and nothing is kept for each identity: README.md has what that costs.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "schema/derive.h"
+
+static bool is(lq_str s, const char *word)
+{
+    return lq_str_is(s, word);
+}
+
+static char low(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* A segment of the path that begins with one of the words and ends there, or goes on with no letter: /Login.php, /user/sign_in, not /loginhelp. */
+static bool has_segment(lq_str target, const char *const *words, size_t n_words)
+{
+    size_t end = 0;
+    while (end < target.n && target.p[end] != '?' && target.p[end] != '#') {
+        end++;
+    }
+    for (size_t i = 0; i < end; i++) {
+        if (i > 0 && target.p[i - 1] != '/') {
+            continue;
+        }
+        for (size_t k = 0; k < n_words; k++) {
+            size_t n = 0;
+            while (words[k][n] != '\0' && i + n < end && low(target.p[i + n]) == words[k][n]) {
+                n++;
+            }
+            char next = i + n < end ? low(target.p[i + n]) : '/';
+            if (words[k][n] == '\0' && !(next >= 'a' && next <= 'z')) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool is_login(lq_str target)
+{
+    static const char *const words[] = {"login", "log-in", "log_in", "logon", "signin", "sign-in", "sign_in", "wp-login"};
+    return has_segment(target, words, sizeof words / sizeof words[0]);
+}
+
+static bool is_logout(lq_str target)
+{
+    static const char *const words[] = {"logout", "log-out", "log_out", "logoff", "signout", "sign-out", "sign_out"};
+    return has_segment(target, words, sizeof words / sizeof words[0]);
+}
+
+static bool present(lq_str s)
+{
+    return s.n > 1 || (s.n == 1 && s.p[0] != '-');
+}
+
+static bool expired(lq_str status)
+{
+    return is(status, "419") || is(status, "440"); /* Laravel: page expired; IIS: login time-out */
+}
+
+static bool redirect(lq_str status)
+{
+    return status.n == 3 && status.p[0] == '3' && !is(status, "304");
+}
+
+/* A parameter of the query that says where to go on after the login, or that a session ran out. */
+static bool returns(lq_str target)
+{
+    static const char *const names[] = {"next", "return", "return_to", "returnto", "returnurl", "return_url", "redirect", "redirect_to", "continue", "back",
+                                        "expired", "timeout", "session_expired", "reauth"};
+    const char *q = memchr(target.p, '?', target.n), *end = target.p + target.n;
+    while (q != NULL && ++q < end) {
+        size_t n = 0;
+        while (q + n < end && q[n] != '=' && q[n] != '&') {
+            n++;
+        }
+        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+            size_t i = 0;
+            while (i < n && names[k][i] != '\0' && low(q[i]) == names[k][i]) {
+                i++;
+            }
+            if (i == n && names[k][i] == '\0') {
+                return true;
+            }
+        }
+        q = memchr(q + n, '&', (size_t)(end - q - (ptrdiff_t)n));
+    }
+    return false;
+}
+
+unsigned derive_session_evidence(const struct session_line *x)
+{
+    bool refused = is(x->status, "401"), moved = redirect(x->status);
+    bool asked = x->target.n > 0 && memchr(x->target.p, '?', x->target.n) != NULL;
+    if (!refused && !moved && !asked) { /* nearly every line */
+        return 0;
+    }
+    return (present(x->user) ? SESSION_NAMED : 0U) | (present(x->referrer) && !is_login(x->referrer) ? SESSION_FROM_PAGE : 0U) |
+           (moved && is_login(x->location) ? SESSION_TO_LOGIN : 0U);
+}
+
+lq_str derive_session_end(const struct session_line *x)
+{
+    unsigned evidence = derive_session_evidence(x);
+    bool fine = x->status.n == 3 && (x->status.p[0] == '2' || x->status.p[0] == '3');
+    if (is_logout(x->target)) {
+        return fine ? LQ_STR("logout") : (lq_str){"", 0};
+    }
+    bool lost;
+    if (is_login(x->target)) { /* sent here from a page; where answers show their Location, that has been counted */
+        lost = fine && is(x->method, "GET") && !x->shows_location && (evidence & SESSION_FROM_PAGE) != 0 && returns(x->target);
+    } else {
+        lost = expired(x->status) || (is(x->status, "401") && (evidence & SESSION_NAMED) != 0) ||
+               ((evidence & SESSION_TO_LOGIN) != 0 && (evidence & (SESSION_NAMED | SESSION_FROM_PAGE)) != 0);
+    }
+    return lost ? LQ_STR("lost") : (lq_str){"", 0};
+}
