@@ -57,6 +57,11 @@ void exec__range(struct snapshot *s, const struct exec_options *o, const bool us
         now = x->lines > 0 && x->high_water_us > now ? x->high_water_us : now;
     }
     r->now_us = now == INT64_MIN ? 0 : now;
+    if (o->exact) {
+        r->from_us = o->from_us;
+        r->to_us = o->to_us;
+        return;
+    }
     if (first > last) {
         first = last = r->now_us;
     }

@@ -30,6 +30,7 @@ enum { RESULT_SERIES_MAX = 200000, RESULT_STEPS_MAX = 4000000, AUTO_STEPS = 100,
 struct format_set;
 struct exec_options {
     int64_t from_us, to_us; /* [from, to); INT64_MIN / INT64_MAX = everything stored */
+    bool exact;             /* the range as it is given: not clamped to what is stored */
     const struct timezone_rules *tz; /* steps are aligned to its midnight; NULL = UTC */
     uint32_t auto_steps;             /* at most, for `every auto`; 0 = AUTO_STEPS */
     int64_t deadline_us;             /* clock_monotonic_us when to give up; 0 = never */
@@ -87,6 +88,9 @@ LQ_MUST enum lq_err exec_query(struct snapshot *s, const struct query *q, const 
 /* Only decide what would be read: fills plan, notices, range and steps. */
 LQ_MUST enum lq_err exec_plan(struct snapshot *s, const struct query *q, const struct exec_options *o, struct result *out, struct lq_error *e);
 void result_fini(struct result *r);
+/* The start of the step that holds a moment; exec_step_after: of the one after that. */
+int64_t exec_step_start(int64_t time_us, int64_t step_us, const struct timezone_rules *tz);
+int64_t exec_step_after(int64_t time_us, int64_t step_us, const struct timezone_rules *tz);
 /* The numbers of a step, whether it has records or not. */
 const double *result_row(const struct result *r, const struct result_series *s, uint32_t step);
 

@@ -56,10 +56,27 @@ static int64_t utc_of(const struct timezone_rules *tz, int64_t local)
     return tz != NULL ? timezone_to_utc(tz, local / US) * US : local;
 }
 
+/* first_local: where the step that holds time_us (or one near it) begins, by the zone's clock, which may show an hour twice. */
+static int64_t step_begin(int64_t first_local, int64_t step_us, const struct timezone_rules *tz, int64_t time_us)
+{
+    int64_t local = local_of(tz, time_us);
+    return step_us > 3600 * US ? utc_of(tz, first_local) : time_us - (local - first_local);
+}
+
+int64_t exec_step_start(int64_t time_us, int64_t step_us, const struct timezone_rules *tz)
+{
+    return step_begin(floor_local(local_of(tz, time_us), step_us), step_us, tz, time_us);
+}
+
+int64_t exec_step_after(int64_t time_us, int64_t step_us, const struct timezone_rules *tz)
+{
+    return step_begin(floor_local(local_of(tz, time_us), step_us) + step_us, step_us, tz, time_us);
+}
+
 /* Steps of over an hour follow the zone's clock (a day of 23 or 25 hours is one step); shorter ones run through. */
 static void fill_steps(struct result *r, const struct timezone_rules *tz, int64_t first_local)
 {
-    int64_t first = utc_of(tz, first_local);
+    int64_t first = step_begin(first_local, r->step_us, tz, r->from_us);
     for (uint32_t i = 0; i <= r->steps; i++) {
         r->step_start_us[i] = r->step_us > 3600 * US ? utc_of(tz, first_local + (int64_t)i * r->step_us) : first + (int64_t)i * r->step_us;
     }

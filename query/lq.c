@@ -23,6 +23,8 @@ const struct command commands[] = {
      FLAG_DATA | FLAGS_LOADING | FLAG_ID | FLAG_NO_SYNC, cmd_load},
     {"query", "query 'QUERY' [FILE… | -] [flags]   (or just: lq 'QUERY')", "Ask the store, or files alone: lq 'status >= 500 | count by route every 5m | top 5'",
      READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL | FLAG_TIMEOUT | FLAGS_LOADING, cmd_query},
+    {"tail", "tail 'QUERY' [flags]", "The same live, while an lqd stores: a row for each step that is over (every 10s unless the query says), or `| lines` as they are stored. Ends with Ctrl-C.",
+     READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_AFTER | FLAG_FORMATS, cmd_tail},
     {"plan", "plan 'QUERY' [FILE… | -] [flags]", "What a query would read, and why.", READ_FLAGS | FLAG_SINCE | FLAG_UNTIL | FLAGS_LOADING, cmd_plan},
     {"streams", "streams", "The streams of the store.", READ_FLAGS, cmd_streams},
     {"fields", "fields", "The fields of each stream; * marks those that distinct counts are kept by.", READ_FLAGS, cmd_fields},

@@ -82,6 +82,23 @@ static enum lq_err take_writer_lock(struct store *s, struct lq_error *e)
     return LQ_OK;
 }
 
+bool store_is_written(const char *dir)
+{
+    char path[4200], line[200];
+    struct stat sb;
+    unsigned long inode;
+    bool is = false;
+    snprintf(path, sizeof path, "%s/lock.writer", dir);
+    FILE *f = stat(path, &sb) == 0 ? fopen("/proc/locks", "re") : NULL;
+    while (f != NULL && !is && fgets(line, sizeof line, f) != NULL) { /* "1: FLOCK  ADVISORY  WRITE 27084 fe:00:10975290 0 EOF"; the device is not stat's on every file system */
+        is = sscanf(line, "%*d: FLOCK %*s WRITE %*d %*[^:]:%*[^:]:%lu", &inode) == 1 && inode == sb.st_ino;
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    return is;
+}
+
 /* Checks the format version; writes it into a new store. */
 static enum lq_err check_version(struct store *s, struct lq_error *e)
 {

@@ -37,6 +37,7 @@ const struct flag cli_flags[] = {
     {"--service", "NAME", "the service that it concerns (default: all)", FLAG_SERVICE},
     {"--explain", NULL, "show the terms of each score", FLAG_EXPLAIN},
     {"--compare", "DURATION", "the last DURATION against the one before: what is new, gone, more, fewer", FLAG_COMPARE},
+    {"--after", "CURSOR", "one look instead of going on: what is new since CURSOR (at first: new); the first line printed is the cursor of the next look", FLAG_AFTER},
     {"--timeout", "DURATION", "give up after that long", FLAG_TIMEOUT},
     {NULL, NULL, NULL, 0},
 };
@@ -92,6 +93,7 @@ static enum lq_err set_flag(struct cli *c, const struct flag *f, const char *val
     case FLAG_TOKENS: c->token_file = value; break;
     case FLAG_COMPARE: c->compare = value; break;
     case FLAG_TIMEOUT: c->timeout = value; break;
+    case FLAG_AFTER: c->after = value; break;
     case FLAG_AT: c->at = value; break;
     case FLAG_HOST: c->host = value; break;
     case FLAG_SERVICE: c->service = value; break;

@@ -21,12 +21,14 @@ enum flag_id {
     FLAG_ONSET = 1 << 12, FLAG_LOOKBACK = 1 << 13, FLAG_TOP = 1 << 14, FLAG_EXPLAIN = 1 << 15, FLAG_NO_SYNC = 1 << 16, FLAG_FORMATS = 1 << 17,
     FLAG_LISTEN = 1 << 18, FLAG_TOKENS = 1 << 19, FLAG_TIMEOUT = 1 << 20, FLAG_COMPARE = 1 << 21,
     FLAG_MASK = 1 << 22, FLAG_MASK_KEY = 1 << 23,
-    FLAG_AT = 1 << 25, FLAG_HOST = 1 << 26, FLAG_SERVICE = 1 << 27,
+    FLAG_AT = 1 << 25, FLAG_HOST = 1 << 26, FLAG_SERVICE = 1 << 27, FLAG_AFTER = 1 << 28,
 };
 enum { FLAGS_LOADING = FLAG_FORMAT_NAME | FLAG_LABEL | FLAG_LABEL_FROM | FLAG_TZ | FLAG_REFERENCE | FLAG_THREADS | FLAG_FORMATS | FLAG_MASK | FLAG_MASK_KEY };
 
+struct query;
+struct result;
 struct cli {
-    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir, *listen, *token_file, *timeout, *compare, *at, *host, *service, *mask_key;
+    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir, *listen, *token_file, *timeout, *compare, *after, *at, *host, *service, *mask_key;
     unsigned threads, top, mask; /* mask: enum mask_kind bits */
     bool explain, no_sync, color, mask_set;
     struct label_rules labels;
@@ -79,8 +81,13 @@ extern const struct flag cli_flags[]; /* ends with name NULL */
 /* Become the program `name` that lies beside this one or is installed in libexec; comes back only with an error, printed. */
 int cli_start(const char *name, char **argv);
 
+/* cmd_query.c: the query of the arguments, which is missing, wrong, or without quotes became several arguments. */
+LQ_MUST enum lq_err cli_query(const struct cli *c, struct query **out, struct lq_error *e);
+void cli_notices(const struct result *r); /* to standard error */
+
 int cmd_query(struct cli *c);
 int cmd_plan(struct cli *c);
+int cmd_tail(struct cli *c);
 int cmd_why(struct cli *c);
 int cmd_mark(struct cli *c);
 int cmd_markers(struct cli *c);

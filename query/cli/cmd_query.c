@@ -111,15 +111,20 @@ static enum lq_err ask(struct cli *c, struct asking *a, bool plan, bool chart, i
     return err;
 }
 
-static void print(struct cli *c, const struct asking *a, const struct out_format *format)
+void cli_notices(const struct result *r)
 {
-    struct out_options oo = {.tz = c->tz, .width = c->width, .color = c->color, .markers = a->markers, .n_markers = a->n_markers};
-    const char *p = a->r.notices.p, *end = p + a->r.notices.n;
-    while (p != NULL && p < end) { /* before the answer: a pager would cover what comes behind it */
+    const char *p = r->notices.p, *end = p + r->notices.n;
+    while (p != NULL && p < end) {
         const char *nl = memchr(p, '\n', (size_t)(end - p));
         fprintf(stderr, "lq: %.*s\n", (int)(nl - p), p);
         p = nl + 1;
     }
+}
+
+static void print(struct cli *c, const struct asking *a, const struct out_format *format)
+{
+    struct out_options oo = {.tz = c->tz, .width = c->width, .color = c->color, .markers = a->markers, .n_markers = a->n_markers};
+    cli_notices(&a->r); /* before the answer: a pager would cover what comes behind it */
     FILE *f = cli_pager_open(c);
     format->print(&a->r, &oo, f);
     cli_pager_close(f);
@@ -146,21 +151,23 @@ static bool unquoted(const struct cli *c, struct lq_error *e)
     return is;
 }
 
+enum lq_err cli_query(const struct cli *c, struct query **out, struct lq_error *e)
+{
+    if (c->n_args == 0) {
+        lq_error_set(e, LQ_EINVAL, "a query is missing");
+        lq_error_hint(e, "for example: lq 'errors / count by host every 5m'");
+        return LQ_EINVAL;
+    }
+    return unquoted(c, e) ? LQ_EINVAL : query_parse(lq_str_of(c->args[0]), out, e);
+}
+
 static int run_query(struct cli *c, bool plan)
 {
     struct lq_error e = {0};
     struct asking a = {0};
     const struct out_format *format = NULL;
     int status = EXIT_DONE;
-    if (c->n_args == 0) {
-        lq_error_set(&e, LQ_EINVAL, "a query is missing");
-        lq_error_hint(&e, "for example: lq 'errors / count by host every 5m'");
-        return cli_fail(&e);
-    }
-    if (unquoted(c, &e)) {
-        return cli_fail(&e);
-    }
-    enum lq_err err = query_parse(lq_str_of(c->args[0]), &a.q, &e);
+    enum lq_err err = cli_query(c, &a.q, &e);
     if (err == LQ_OK) {
         err = out_format_find(c->format != NULL ? c->format : "table", &format, &e);
     }

@@ -231,7 +231,7 @@ int complete_words(int argc, char **argv)
         complete_query(c, last);
     } else if (cmd != NULL && strcmp(cmd->name, "values") == 0) {
         complete_fields(c, last);
-    } else if (cmd == NULL || strcmp(cmd->name, "query") == 0 || strcmp(cmd->name, "plan") == 0) {
+    } else if (cmd == NULL || strcmp(cmd->name, "query") == 0 || strcmp(cmd->name, "plan") == 0 || strcmp(cmd->name, "tail") == 0) {
         complete_query(c, last);
     }
     free(c);

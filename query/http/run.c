@@ -28,15 +28,25 @@ struct run_command {
     unsigned positional_min, positional_max;
 };
 static const struct run_command read_commands[] = {
-    {"why", 0, 0}, {"query", 1, 1}, {"plan", 1, 1}, {"streams", 0, 0}, {"fields", 0, 0}, {"values", 1, 2}, {"templates", 0, 1}, {"format", 1, 2}, {NULL, 0, 0},
+    {"why", 0, 0}, {"query", 1, 1}, {"tail", 1, 1}, {"plan", 1, 1}, {"streams", 0, 0}, {"fields", 0, 0}, {"values", 1, 2}, {"templates", 0, 1}, {"format", 1, 2}, {NULL, 0, 0},
 };
 static const struct {
     const char *name;
     bool value;
 } flags[] = {
     {"--format", true}, {"--since", true}, {"--until", true}, {"--tz", true}, {"--target", true}, {"--onset", true}, {"--lookback", true}, {"--top", true},
-    {"--explain", false}, {"--compare", true}, {"--timeout", true}, {"--help", false},
+    {"--explain", false}, {"--compare", true}, {"--timeout", true}, {"--after", true}, {"--help", false},
 };
+
+/* `lq tail` without --after does not end by itself. */
+static enum lq_err check_ends(const char *const *args, size_t n, struct lq_error *e)
+{
+    bool ends = strcmp(args[0], "tail") != 0;
+    for (size_t i = 1; i < n && strcmp(args[i], "--") != 0; i++) {
+        ends = ends || strcmp(args[i], "--after") == 0 || strncmp(args[i], "--after=", 8) == 0 || strcmp(args[i], "--help") == 0;
+    }
+    return ends ? LQ_OK : lq_error_set(e, LQ_EINVAL, "lq tail needs --after here: one look at a time");
+}
 
 static enum lq_err check_flag(const char *arg, bool *takes_next, struct lq_error *e)
 {
@@ -68,6 +78,10 @@ enum lq_err run_check(const char *const *args, size_t n, struct lq_error *e)
         return lq_error_set(e, LQ_EINVAL, "lq format %.40s does not work with --server", args[1]);
     }
     bool only_positional = false;
+    enum lq_err ends = check_ends(args, n, e);
+    if (ends != LQ_OK) {
+        return ends;
+    }
     for (size_t i = 1; i < n; i++) {
         bool takes_next = false;
         if (!only_positional && strcmp(args[i], "--") == 0) {

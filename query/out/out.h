@@ -13,12 +13,18 @@
 
 #include "query/exec.h"
 
+/* An answer that is printed in parts, as time goes on: what the parts before it have settled. */
+struct out_part {
+    bool begun; /* the header row is there */
+    uint16_t width[1 + QUERY_BY_MAX + QUERY_OUT_MAX]; /* of a table: stream, labels, columns; they only grow */
+};
 struct out_options {
     const struct timezone_rules *tz; /* of tables and charts; JSON and csv are always UTC */
     uint32_t width;                  /* columns of the terminal, 0 = unlimited */
     bool color;
     const struct marker *markers; /* of the range, for charts */
     size_t n_markers;
+    struct out_part *part; /* of tables and csv; NULL: the answer is whole */
 };
 struct out_format {
     const char *name, *help;

@@ -218,16 +218,18 @@ static void csv_header(const struct result *r, const char *before, struct lq_buf
     }
 }
 
-static void csv_steps(const struct result *r, FILE *f)
+static void csv_steps(const struct result *r, const struct out_options *o, FILE *f)
 {
     struct rows x;
     rows_init(&x, r, f);
-    csv_header(r, r->step_us > 0 ? "time,stream" : "stream", &x.b);
-    for (uint32_t c = 0; c < r->n_columns; c++) {
-        lq_buf_byte(&x.b, ',');
-        csv_text(&x.b, r->column_names[c]);
+    if (o->part == NULL || !o->part->begun) {
+        csv_header(r, r->step_us > 0 ? "time,stream" : "stream", &x.b);
+        for (uint32_t c = 0; c < r->n_columns; c++) {
+            lq_buf_byte(&x.b, ',');
+            csv_text(&x.b, r->column_names[c]);
+        }
+        lq_buf_byte(&x.b, '\n');
     }
-    lq_buf_byte(&x.b, '\n');
     for (uint32_t i = 0; i < r->n_series; i++) {
         const struct result_series *s = &r->series[i];
         csv_fixed(r, s, &x.fixed);
@@ -278,11 +280,11 @@ static void csv_changes(const struct result *r, FILE *f)
     rows_fini(&x);
 }
 
-static void csv_lines(const struct result *r, FILE *f)
+static void csv_lines(const struct result *r, const struct out_options *o, FILE *f)
 {
     struct lq_buf b = {0};
     char time[TIME_BYTES];
-    lq_buf_str(&b, "time,stream,text\n");
+    lq_buf_str(&b, o->part == NULL || !o->part->begun ? "time,stream,text\n" : "");
     for (size_t i = 0; i < r->n_lines; i++) {
         time_print_utc(r->lines[i].time_us, time);
         lq_buf_printf(&b, "%s,%s,", time, r->lines[i].stream);
@@ -295,12 +297,11 @@ static void csv_lines(const struct result *r, FILE *f)
 
 void out__csv(const struct result *r, const struct out_options *o, FILE *f)
 {
-    (void)o;
     if (r->q->lines > 0) {
-        csv_lines(r, f);
+        csv_lines(r, o, f);
     } else if (r->q->change) {
         csv_changes(r, f);
     } else {
-        csv_steps(r, f);
+        csv_steps(r, o, f);
     }
 }

@@ -68,6 +68,30 @@ static void measure(struct table *t)
     }
 }
 
+static bool grow(uint16_t *settled, size_t *width)
+{
+    bool more = *width > *settled;
+    *settled = (uint16_t)(more ? *width : *settled);
+    *width = *settled;
+    return more;
+}
+
+/* Of an answer in parts: are the columns wider than those of the parts before? Then a new header stands above them. */
+static bool widen(struct table *t, struct out_part *part)
+{
+    uint16_t *w = part->width;
+    t->streams = t->streams || w[0] > 0; /* once there were several, each row says its own */
+    bool more = t->streams && grow(w, &t->stream);
+    w++;
+    for (uint32_t b = 0; b < t->r->n_by; b++) {
+        more = grow(w++, &t->label[b]) || more;
+    }
+    for (uint32_t c = 0; c < t->r->n_columns; c++) {
+        more = grow(w++, &t->column[c]) || more;
+    }
+    return more || !part->begun;
+}
+
 static void put_header(struct table *t)
 {
     const struct result *r = t->r;
@@ -198,7 +222,9 @@ void out__table(const struct result *r, const struct out_options *o, FILE *f)
         put_changes(&t);
     } else {
         measure(&t);
-        put_header(&t);
+        if (o->part == NULL || widen(&t, o->part)) {
+            put_header(&t);
+        }
         put_steps(&t);
     }
     out__flush(&t.b, f, true);

@@ -219,6 +219,35 @@ Test(exec, steps_follow_the_clock_of_the_zone)
     timezone_free(&tz);
 }
 
+Test(exec, steps_begin_and_end_where_the_clock_says)
+{
+    struct timezone_rules *berlin = NULL;
+    struct lq_error e;
+    cr_assert(timezone_load("Europe/Berlin", &berlin, &e) == LQ_OK, "%s", e.msg);
+    static const struct {
+        const char *at, *start, *after;
+        int64_t step_s;
+    } cases[] = {
+        {"2026-03-02T10:00:09Z", "2026-03-02T10:00:00Z", "2026-03-02T10:00:10Z", 10},
+        {"2026-03-02T10:00:10Z", "2026-03-02T10:00:10Z", "2026-03-02T10:00:20Z", 10},
+        {"2026-03-02T10:00:00Z", "2026-03-01T23:00:00Z", "2026-03-02T23:00:00Z", 86400},
+        {"2026-03-29T10:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z", 86400}, /* a day of 23 hours */
+        {"2026-10-25T10:00:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", 86400}, /* of 25 */
+        {"2026-10-25T00:30:05Z", "2026-10-25T00:30:00Z", "2026-10-25T00:30:10Z", 10},    /* the hour that comes twice: once, */
+        {"2026-10-25T01:30:05Z", "2026-10-25T01:30:00Z", "2026-10-25T01:30:10Z", 10},    /* and again */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char start[32], after[32];
+        int64_t at;
+        cr_assert(time_arg_parse(lq_str_of(cases[i].at), 0, NULL, &at, &e) == LQ_OK, "%s", e.msg);
+        time_print_utc(exec_step_start(at, cases[i].step_s * 1000000, berlin), start);
+        time_print_utc(exec_step_after(at, cases[i].step_s * 1000000, berlin), after);
+        cr_assert_str_eq(start, cases[i].start, "%s by %d s: %s", cases[i].at, (int)cases[i].step_s, start);
+        cr_assert_str_eq(after, cases[i].after, "%s by %d s: %s", cases[i].at, (int)cases[i].step_s, after);
+    }
+    timezone_free(&berlin);
+}
+
 Test(exec, an_identity_is_answered_from_the_heaviest)
 {
     struct result r;

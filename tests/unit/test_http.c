@@ -139,8 +139,8 @@ Test(http, bodies_of_both_data_sources)
 
 Test(http, command_lines_that_may_come_from_afar)
 {
-    static const char *const good[][6] = {{"why"}, {"why", "--since", "2d", "--top=3", "--explain"}, {"query", "errors by host"}, {"query", "--format", "json", "count"}, {"values", "host", "web"}, {"format", "list"}, {"format", "show", "combined"}, {"query", "--", "-count"}};
-    static const char *const bad[][6] = {{"load", "x"}, {"why", "/etc/passwd"}, {"why", "-"}, {"query", "count", "/etc/passwd"}, {"why", "--data", "/x"}, {"why", "--formats=/x"}, {"format", "try", "/etc/passwd"}, {"debug", "dump"}, {"query", "--", "count", "/etc/passwd"}, {"web"}, {"../lq"}, {"why", "--since", "2d", "/etc/passwd"}};
+    static const char *const good[][6] = {{"why"}, {"why", "--since", "2d", "--top=3", "--explain"}, {"query", "errors by host"}, {"query", "--format", "json", "count"}, {"values", "host", "web"}, {"format", "list"}, {"format", "show", "combined"}, {"query", "--", "-count"}, {"tail", "--after", "new", "count"}, {"tail", "count", "--after=1.2.3.0"}};
+    static const char *const bad[][6] = {{"load", "x"}, {"why", "/etc/passwd"}, {"why", "-"}, {"query", "count", "/etc/passwd"}, {"why", "--data", "/x"}, {"why", "--formats=/x"}, {"format", "try", "/etc/passwd"}, {"debug", "dump"}, {"query", "--", "count", "/etc/passwd"}, {"web"}, {"../lq"}, {"why", "--since", "2d", "/etc/passwd"}, {"tail", "count"}, {"tail", "count", "--", "--after"}, {"tail", "--after", "new", "count", "/etc/passwd"}};
     struct lq_error e;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         size_t n = 0;
