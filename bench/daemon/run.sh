@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # lqd under load, beside rsyslog and syslog-ng: lines per second and per CPU second from a TCP socket to the disk, memory, UDP loss, bytes written, idle CPU.
-# usage: bench/daemon/run.sh BUILD-DIR [LINES]        needs rsyslogd; syslog-ng, where it was unpacked to build/peers/syslog-ng (dpkg -x; it cannot be installed beside rsyslog)
+# usage: bench/daemon/run.sh BUILD-DIR [LINES]        needs rsyslogd; syslog-ng from build/peers/syslog-ng, to which ./run deps unpacks it
 # SPDX-License-Identifier: MIT
 set -euo pipefail
 BUILD=$(realpath "$1") lines=${2:-2000000}
@@ -109,7 +109,7 @@ CONF
 run_syslog_ng() {
   local ng=$root/build/peers/syslog-ng port
   [ -n "${SYSLOG_NG_ROOT:-}" ] && ng=$SYSLOG_NG_ROOT
-  [ -x "$ng/usr/sbin/syslog-ng" ] || { echo "syslog-ng: not there (unpack it to $ng)"; return; }
+  [ -x "$ng/usr/sbin/syslog-ng" ] || { echo "syslog-ng: not there (./run deps unpacks it)"; return; }
   port=$(free_port)
   cat >"$dir/ng.conf" <<CONF
 @version: 3.38

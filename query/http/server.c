@@ -58,12 +58,13 @@ static void run_job(struct http_job *j)
     }
 }
 
-/* With the lock held: the loop may send the answer. */
+/* With the lock held: the loop may send the answer. It may do so at once, when something else has woken it: from then on the job is its own, and perhaps freed. */
 static void done(struct http_job *j)
 {
+    struct http_server *s = j->server;
     j->state = JOB_DONE;
     MHD_resume_connection(j->connection);
-    ev_async_send(j->server->loop, &j->server->wake);
+    ev_async_send(s->loop, &s->wake);
 }
 
 void http_defer(const struct http_request *r)

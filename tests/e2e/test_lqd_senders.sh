@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lqd beside the real senders: rsyslog (UDP, TCP with LF and octet counts, TLS with client certificates, RELP), syslog-ng, nginx, logrotate.
+# lqd beside the real senders: rsyslog (UDP, TCP with LF and octet counts, TLS with client certificates, RELP), syslog-ng (TCP, octet counts, UDP, TLS), nginx, logrotate.
 # SPDX-License-Identifier: MIT
 set -euo pipefail
 BUILD=$1
@@ -13,7 +13,7 @@ cd "$dir/tls"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=authority -keyout ca.key -out ca.pem 2>/dev/null
 for who in server sender stranger; do
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$who.test" -keyout $who.key -out $who.csr 2>/dev/null
-  openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile <(echo "subjectAltName=DNS:$who.test") -out $who.pem 2>/dev/null
+  openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile <(echo "subjectAltName=DNS:$who.test,IP:127.0.0.1") -out $who.pem 2>/dev/null
 done
 cd - >/dev/null
 
@@ -71,27 +71,31 @@ wait_for "the stranger to be refused" grep -q 'not in `allow`' "$dir/lqd.log"
 end_rsyslog
 [ "$(stored 'via = tls | count')" = 1000 ] || fail "a stranger's messages came in"
 
-# ---- syslog-ng (it cannot be installed beside rsyslog: run where it was unpacked to build/peers/syslog-ng) ----
+# ---- syslog-ng (it cannot be installed beside rsyslog: `run` unpacks it to build/peers/syslog-ng) ----
 ng=${SYSLOG_NG_ROOT:-$2/build/peers/syslog-ng}
 if [ -x "$ng/usr/sbin/syslog-ng" ]; then
   cat >"$dir/ng.conf" <<CONF
 @version: 3.38
 source s { file("$dir/ng.in" program-override("ngshop") follow-freq(1) flags(no-parse)); };
-destination t { network("127.0.0.1" port($(port_of lf)) transport("tcp")); };
-destination o { syslog("127.0.0.1" port($(port_of octets)) transport("tcp")); };
-log { source(s); destination(t); destination(o); };
+destination lf { network("127.0.0.1" port($(port_of lf)) transport("tcp")); };
+destination octets { syslog("127.0.0.1" port($(port_of octets)) transport("tcp")); };
+destination udp { network("127.0.0.1" port($(port_of udp)) transport("udp")); };
+destination tls { syslog("127.0.0.1" port($(port_of tls)) transport("tls") tls(ca-file("$dir/tls/ca.pem") cert-file("$dir/tls/sender.pem") key-file("$dir/tls/sender.key") peer-verify(required-trusted))); };
+log { source(s); destination(lf); destination(octets); destination(udp); destination(tls); };
 CONF
   seq -f 'item %g sold' 1000 >"$dir/ng.in"
   LD_LIBRARY_PATH=$(echo "$ng"/usr/lib/*/ "$ng"/usr/lib/syslog-ng/* | tr ' ' ':') "$ng/usr/sbin/syslog-ng" -F --no-caps -f "$dir/ng.conf" -R "$dir/ng.persist" -p "$dir/ng.pid" -c "$dir/ng.ctl" \
     --module-path "$(echo "$ng"/usr/lib/syslog-ng/*/)" 2>"$dir/ng.log" &
   ng_pid=$!
   pids+=("$ng_pid")
-  wait_for "syslog-ng by TCP" stored_is 1000 'service = ngshop and via = lf | count'
-  wait_for "syslog-ng by RFC 5424 with octet counts" stored_is 1000 'service = ngshop and via = octets | count'
+  for via in lf octets udp tls; do
+    wait_for "syslog-ng by $via" stored_is 1000 "service = ngshop and via = $via | count"
+  done
   kill -TERM $ng_pid
   wait $ng_pid || true
+  ng="syslog-ng by four"
 else
-  echo "syslog-ng is not there: its part is skipped"
+  ng="(syslog-ng is not there: its part is skipped; ./run deps unpacks it)"
 fi
 
 # ---- nginx ----
@@ -154,4 +158,4 @@ wait_for "logrotate: copytruncate" stored_is $sent 'via = tail | count'
 
 stop_lqd
 verify
-echo "rsyslog by five ways, syslog-ng by two, nginx, logrotate: every message once"
+echo "rsyslog by five ways, $ng, nginx, logrotate: every message once"
