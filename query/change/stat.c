@@ -14,9 +14,15 @@
 
 size_t binomial_segment(const double *s, const double *t, size_t n, double dispersion, uint32_t *starts)
 {
-    /* three parameters a segment: place, level, and being looked for */
+    /* three parameters a segment: place, level, and being looked for. A cut pays only next to a success: where they are
+     * rare there are fewer places to look. */
+    size_t places = 0;
+    for (size_t i = 0; i < n; i++) {
+        places += s[i] > 0;
+    }
+    places = 2 * places < n ? 2 * places : n;
     struct segment_input in = {
-        .model = SEGMENT_SHARE, .n = n, .y = s, .w = t, .penalty = 6 * dispersion * log((double)n + 1)};
+        .model = SEGMENT_SHARE, .n = n, .y = s, .w = t, .penalty = 6 * dispersion * log((double)places + 2)};
     return segment(&in, starts, NULL);
 }
 
