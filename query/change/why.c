@@ -290,6 +290,7 @@ enum lq_err why_run(struct snapshot *s, const struct why_options *o, struct why_
         sparkline(&y);
         why__silence(&y);
         if (why__find_onset(&y)) {
+            why__target_at(&y, why__incident(&y)->time_us + 60 * US);
             take_onset(&y);
             err = explain(&y, e);
         } else {

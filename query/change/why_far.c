@@ -12,9 +12,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "query/change/why_int.h"
+#include "query/change/why_onset.h"
 
-enum { RECORDS_MIN = 32, SPLIT_POINTS_MIN = 24, MEASURED_MIN = 200, NOVEL_MIN = 4 };
+enum { PLACE_BEFORE = 48, RECORDS_MIN = 32, SPLIT_POINTS_MIN = 24, MEASURED_MIN = 200, NOVEL_MIN = 4 };
+#define PLACE_P 1e-3
 
 int why__finding_order(const void *a, const void *b)
 {
@@ -62,6 +63,42 @@ static void keep(struct why *y, struct finding *f, const struct change *c, uint3
     f->time_us = grid_time_us(&y->far, from + c->at);
     f->low_us = grid_time_us(&y->far, from + (c->low > 0 ? c->low - 1 : 0));
     f->high_us = grid_time_us(&y->far, from + c->high + 1);
+}
+
+/*
+ * The exact place of a change that was found. change_best leaves out the outer twentieth, where its p would not mean
+ * what it says: of two weeks that is the last 17 hours, and a step among them was taken for a line that began to rise
+ * long before it. Here y is on its own scale, not its logarithm, on which a straight ramp bends; w in records,
+ * whose variance is at least `least`.
+ */
+static void place_exactly(struct why *y, struct finding *f, uint32_t from, uint32_t to, double least)
+{
+    uint32_t at = grid_step(&y->far, f->time_us), back = 2 * (to - at) + PLACE_BEFORE;
+    struct rise r;
+    double s = 0, ss = 0, n = 0, k = 0;
+    from = at > from + back ? at - back : from;
+    for (uint32_t t = from; t < at; t++) {
+        n += y->w[t];
+        s += y->w[t] * y->y[t];
+    }
+    for (uint32_t t = from; t < at; t++) {
+        double d = y->y[t] - s / n;
+        ss += y->w[t] * d * d;
+        k += y->w[t] > 0;
+    }
+    double each = k > 8 ? fmax(ss / (k - 1), least) : least; /* variance of one record */
+    if (each <= 0) {
+        return;
+    }
+    for (uint32_t t = from; t < to; t++) {
+        y->w[t] /= each;
+    }
+    if (rise_fit(y->y + from, y->w + from, to - from, f->after < f->before, &r)) {
+        f->shape = r.shape == RISE_STEP ? FINDING_STEP : FINDING_TREND;
+        f->time_us = grid_time_us(&y->far, from + r.at);
+        f->low_us = grid_time_us(&y->far, from + (r.low > 0 ? r.low - 1 : 0));
+        f->high_us = grid_time_us(&y->far, from + r.high + 1);
+    }
 }
 
 static double mean_of(const float *x, uint32_t from, uint32_t to)
@@ -113,6 +150,10 @@ static void test_share(struct why *y, const struct place *p, const float *part, 
     bool small = fabs(moved) < 0.15 || f->level_only;
     double found = f->p;
     f->p = small ? 1 : f->p;
+    if (f->p < PLACE_P && c.shape == SHAPE_KINK) {
+        double middle = (f->before + f->after) / 2;
+        place_exactly(y, f, from, to, middle * (1 - middle));
+    }
     if (depth > 0 && found < 1e-3) {
         uint32_t at = from + c.at;
         if (at - from >= SPLIT_POINTS_MIN) {
@@ -162,6 +203,13 @@ static void test_measure(struct why *y, const struct place *p, uint32_t m, uint3
     } else if (x != &p->st->total) {
         double q = apart_from_total(y, p->st, m, from, to);
         f->p = q > f->p ? q : f->p;
+    }
+    for (uint32_t t = from; t < to && f->p < PLACE_P && c.shape == SHAPE_KINK; t++) {
+        y->w[t] = (double)x->log_n[m][t];
+        y->y[t] = expm1(grid_mean_log(x, m, t));
+    }
+    if (f->p < PLACE_P && c.shape == SHAPE_KINK) {
+        place_exactly(y, f, from, to, 0);
     }
     if (depth > 0 && found < 1e-3) {
         uint32_t at = from + c.at;

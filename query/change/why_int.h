@@ -14,14 +14,16 @@
 #define NO_DIM  UINT32_MAX
 #define WHY_FDR 0.05
 
-enum { EVENTS_MAX = 160, EVENT_HOSTS_MAX = 64, INCIDENTS_MAX = 64 };
+enum { EVENTS_MAX = 160, EVENT_HOSTS_MAX = 64, INCIDENTS_MAX = 64, TARGET_PARTS_MAX = 3 };
 
 /* ---- the target ---- */
 
 enum target_kind { TARGET_SHARE, TARGET_COUNT, TARGET_VALUE };
 struct target {
     enum target_kind kind;
-    const struct stream_info *info;
+    const struct stream_info *info,
+        *parts[TARGET_PARTS_MAX]; /* parts: the same log in other formats, before or after */
+    uint32_t n_parts;
     int64_t from_s, step_s;
     uint32_t n;
     double *num, *den; /* by step: errors of requests; counts of seconds; value and its weight (0 = nothing there) */
@@ -38,7 +40,7 @@ struct incident {      /* a run of segments above the quiet level */
 
 /* ---- events ---- */
 
-enum event_kind { EVENT_RELEASE, EVENT_ROLLBACK, EVENT_RESTART, EVENT_CONFIG, EVENT_JOB, EVENT_MARKER };
+enum event_kind { EVENT_RELEASE, EVENT_ROLLBACK, EVENT_RESTART, EVENT_CONFIG, EVENT_JOB, EVENT_MARKER, EVENT_ONCE };
 struct event_host {
     lq_str name;
     int64_t time_us;
@@ -51,7 +53,7 @@ struct event { /* something that people or programs did, at a known time */
     uint32_t n_hosts;
     struct event_host hosts[EVENT_HOSTS_MAX];
     bool inferred; /* a marker that logs show: what this finds itself stands for it */
-    double rate; /* such events per second, over the range */
+    double rate;   /* such events per second, over the range */
     uint32_t waves;
 };
 
@@ -134,6 +136,7 @@ static inline bool why__repeats(const struct stream_schema *s, uint32_t dim)
 
 /* why_target.c */
 LQ_MUST enum lq_err why__read_target(struct why *y, struct lq_error *e);
+void why__target_at(struct why *y, int64_t us);
 /* why_onset.c: false = none */
 bool why__find_onset(struct why *y);
 /* why_split.c: pure */
@@ -162,6 +165,7 @@ void why__accept_findings(struct why *y);
 /* why_words.c: what messages say */
 const char *why__cause_words(lq_str text);
 bool why__event_words(lq_str text, enum event_kind *kind);
+bool why__only_failure_words(lq_str text);
 /* why_where.c */
 void why__find_where(struct why *y);
 struct contrast {

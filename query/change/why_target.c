@@ -13,7 +13,7 @@
 #include "query/change/why_int.h"
 #include "query/exec.h"
 
-enum { VALUE_STEPS = 1000, TARGET_STEPS_MAX = 60000 };
+enum { CONTINUES_STEPS = 10, VALUE_STEPS = 1000, TARGET_STEPS_MAX = 60000 };
 
 static bool is_count(const struct query *q, const struct column_expr *c)
 {
@@ -109,6 +109,67 @@ static uint32_t choose_series(struct why *y, const struct result *r)
     return best;
 }
 
+/* Another stream of requests that writes while the chosen one does not: the same log, in another format from then on. */
+static bool continues(const struct why *y, const struct result *r, uint32_t which, uint32_t other)
+{
+    const struct stream_info *x = snapshot_stream_named(y->s, r->series[other].stream);
+    double apart = 0, both = 0;
+    if (other == which || y->t.kind == TARGET_VALUE || x->schema->kind != STREAM_REQUESTS ||
+        snapshot_stream_named(y->s, r->series[which].stream)->schema->kind != STREAM_REQUESTS) {
+        return false;
+    }
+    for (uint32_t t = 0; t < r->steps; t += CONTINUES_STEPS) {
+        double a = 0, b = 0;
+        for (uint32_t k = t; k < t + CONTINUES_STEPS && k < r->steps; k++) {
+            double v = r->series[which].values[(size_t)k * r->n_columns + 2],
+                   u = r->series[other].values[(size_t)k * r->n_columns + 2];
+            a += isfinite(v) ? v : 0;
+            b += isfinite(u) ? u : 0;
+        }
+        *(a > 0 ? &both : &apart) += b;
+    }
+    return apart > 0 && both < 0.1 * (apart + both);
+}
+
+static void add_series(struct target *t, const struct result *r, uint32_t which)
+{
+    const double *v = r->series[which].values;
+    for (uint32_t i = 0; i < t->n; i++, v += r->n_columns) {
+        bool ok = isfinite(v[0]) && isfinite(v[1]) && v[1] > 0;
+        t->seen[i] += isfinite(v[2]) ? v[2] : 0;
+        if (t->kind == TARGET_COUNT) {
+            t->num[i] += isfinite(v[0]) ? v[0] : 0;
+        } else if (ok) {
+            t->den[i] += v[1];
+            t->num[i] += t->kind == TARGET_SHARE && v[0] > v[1] ? v[1] : v[0];
+        }
+    }
+}
+
+static bool is_part(const struct target *t, const char *stream, const struct why *y)
+{
+    for (uint32_t i = 0; i < t->n_parts; i++) {
+        if (t->parts[i] == snapshot_stream_named(y->s, stream)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* After the onset was found: the format that was written then is the one to look into. */
+void why__target_at(struct why *y, int64_t us)
+{
+    for (uint32_t i = 0; i < y->t.n_parts; i++) {
+        const struct stream_info *x = y->t.parts[i];
+        bool there = x->first_us <= us && x->last_us >= us,
+             here = y->t.info->first_us <= us && y->t.info->last_us >= us;
+        if (there && !here) {
+            y->t.info = x;
+        }
+    }
+    y->a->stream = why__printf(y->a, "%s", y->t.info->schema->name);
+}
+
 static void take_series(struct why *y, const struct result *r, uint32_t which)
 {
     struct target *t = &y->t;
@@ -132,7 +193,17 @@ static void take_series(struct why *y, const struct result *r, uint32_t which)
         }
     }
     for (uint32_t i = 0; i < r->n_series; i++) {
-        if (i != which && snapshot_stream_named(y->s, r->series[i].stream)->schema->kind == t->info->schema->kind) {
+        if (t->n_parts < TARGET_PARTS_MAX && continues(y, r, which, i)) {
+            const struct stream_info *x = snapshot_stream_named(y->s, r->series[i].stream);
+            add_series(t, r, i);
+            t->parts[t->n_parts++] = x;
+            why__notice(y->a, why__printf(y->a, "%s and %s are read as one log: it changed its format",
+                                          r->series[which].stream, r->series[i].stream));
+        }
+    }
+    for (uint32_t i = 0; i < r->n_series; i++) {
+        if (i != which && !is_part(t, r->series[i].stream, y) &&
+            snapshot_stream_named(y->s, r->series[i].stream)->schema->kind == t->info->schema->kind) {
             why__notice(y->a, why__printf(y->a, "the stream %s is asked; for another: --target \"stream = %s | %s\"",
                                           r->series[which].stream, r->series[i].stream, y->a->target));
             break;
