@@ -21,6 +21,7 @@ enum {
     EXACT_MAX = 24,
     HOST_LOOK_S = 7200,
     DEED_PER_DAY = 6,
+    ONCE_PER_DAY = 2,
     NEAR_GAP_S = 600,
     INFERRED_MIN = 50 /* percent: less sure markers are shown, but suspected of nothing */
 };
@@ -218,6 +219,89 @@ static void deeds_of(struct why *y, uint32_t stream)
     }
 }
 
+static lq_str next_word(lq_str *rest)
+{
+    size_t i = 0, j;
+    while (i < rest->n && rest->p[i] == ' ') {
+        i++;
+    }
+    for (j = i; j < rest->n && rest->p[j] != ' '; j++) {
+    }
+    lq_str w = {rest->p + i, j - i};
+    *rest = (lq_str){rest->p + j, rest->n - j};
+    return w;
+}
+
+/* Another message of the stream has the same words but one or two: a name that was not masked. */
+static bool variant(struct why *y, const struct grid_stream *st, uint32_t dim, uint32_t value)
+{
+    lq_str text = snapshot_value(y->s, st->info->id, dim, value)->text;
+    for (uint32_t i = 0; i < st->n_series; i++) {
+        if (st->series[i].dim != dim || st->series[i].value == value) {
+            continue;
+        }
+        lq_str a = text, b = snapshot_value(y->s, st->info->id, dim, st->series[i].value)->text, x, z;
+        uint32_t words = 0, differ = 0;
+        do {
+            x = next_word(&a);
+            z = next_word(&b);
+            words += x.n > 0;
+            differ += !lq_str_eq(x, z);
+        } while (x.n > 0 && z.n > 0);
+        if (differ <= (words > 4 ? 2 : 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * A message that every host says once, or one of them, and nobody ever again: somebody did something, whatever the words
+ * for it. Where such messages come more than a few times a day (free text, names in messages) they say nothing.
+ */
+static void said_once(struct why *y, uint32_t stream)
+{
+    const struct grid_stream *st = &y->far.streams[stream];
+    double days = (double)y->far.steps * (double)y->far.step_s / 86400, hosts = 0;
+    uint32_t first = y->n_events;
+    for (uint32_t i = 0; i < st->n_series; i++) {
+        hosts += st->series[i].dim == DIM_HOST;
+    }
+    for (uint32_t i = 0; i < st->n_series; i++) {
+        const struct grid_series *x = &st->series[i];
+        enum event_kind kind;
+        struct wave w[2];
+        uint32_t used;
+        double count = 0, errors = 0;
+        if (!why__is_template(st->info->schema, x->dim) || find_waves(&y->far, x, NEAR_GAP_S, w, 2, &used) != 1) {
+            continue;
+        }
+        for (uint32_t t = w[0].from; t <= w[0].to; t++) {
+            count += (double)x->count[t];
+            errors += (double)x->errors[t];
+        }
+        const struct value_info info = *snapshot_value(y->s, st->info->id, x->dim, x->value);
+        if (count > (hosts > 1 ? hosts : 1) || errors > 0 || why__event_words(info.text, &kind) ||
+            why__cause_words(info.text) != NULL || at_start(st->info, info.first_us) ||
+            variant(y, st, x->dim, x->value)) {
+            continue;
+        }
+        struct event e = {.kind = EVENT_ONCE,
+                          .time_us = info.first_us,
+                          .end_us = info.last_us,
+                          .stream = stream,
+                          .dim = x->dim,
+                          .value = x->value,
+                          .waves = 1,
+                          .name = ""};
+        e.text = why__printf(y->a, "%.*s", (int)info.text.n, info.text.p);
+        add_event(y, e);
+    }
+    if (y->n_events - first > 2 + ONCE_PER_DAY * days) {
+        y->n_events = first;
+    }
+}
+
 static bool take_marker(void *ctx, const struct marker *m)
 {
     static const struct {
@@ -288,8 +372,8 @@ static void refine_near(struct why *y, struct event *e)
 /* Several messages of one deed are one event; a start message belongs to the release that it starts. */
 static void merge_events(struct why *y)
 {
-    static const int rank[] = {[EVENT_RELEASE] = 0, [EVENT_ROLLBACK] = 1, [EVENT_CONFIG] = 2,
-                               [EVENT_RESTART] = 3, [EVENT_JOB] = 4,      [EVENT_MARKER] = 5};
+    static const int rank[] = {[EVENT_RELEASE] = 0, [EVENT_ROLLBACK] = 1, [EVENT_CONFIG] = 2, [EVENT_RESTART] = 3,
+                               [EVENT_JOB] = 4,     [EVENT_MARKER] = 5,   [EVENT_ONCE] = 6};
     for (uint32_t i = 0; i < y->n_events; i++) {
         struct event *e = &y->events[i];
         for (uint32_t j = i + 1; j < y->n_events && e->text != NULL;) {
@@ -329,7 +413,8 @@ static void merge_events(struct why *y)
             if (found && b->kind == e->kind && b->name[0] == '\0' && gap <= 600 * US) {
                 b->name = e->name;
             }
-            drop = j != i && ((start || twice || deploy) || found ? gap <= 600 * US : both && gap <= 1800 * US);
+            bool once = e->kind == EVENT_ONCE && rank[b->kind] <= rank[EVENT_RESTART]; /* "ready", after a start */
+            drop = j != i && ((start || twice || deploy || once || found) ? gap <= 600 * US : both && gap <= 1800 * US);
         }
         if (drop) {
             memmove(e, e + 1, (y->n_events - i - 1) * sizeof *e);
@@ -399,6 +484,9 @@ void why__find_events(struct why *y)
     }
     for (uint32_t i = 0; i < y->far.n_streams; i++) {
         deeds_of(y, i);
+    }
+    for (uint32_t i = 0; i < y->far.n_streams; i++) {
+        said_once(y, i);
     }
     if (y->n_events > 1) {
         qsort(y->events, y->n_events, sizeof *y->events, by_time);

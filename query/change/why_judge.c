@@ -9,6 +9,8 @@
 #include "query/change/why_rank.h"
 
 enum { MINE_MAX = 512, SHOWN = 6, AT_ONSET_SHOWN = 3, REPEAT_LOOK_S = 1800, STARTS_MAX = EVENTS_MAX };
+#define DELAYED                                                                                                        \
+    0.4 /* of causes act after a delay of any length: its chance alone fades with the logarithm of the gap */
 
 double why__chance(double rate, int64_t gap_us)
 {
@@ -28,10 +30,13 @@ static void time_terms(struct why *y, const struct event *e, struct why_suspect 
     const struct incident *x = why__incident(y);
     int64_t gap = gap_of(y, e->time_us), wave = e->end_us - e->time_us;
     wave = wave > 3600 * US ? 3600 * US : wave;
-    double close = exp(-(double)(gap > wave ? gap - wave : 0) / 1e6 / AT_ONCE_S), days = (double)gap / 86400e6;
+    double apart = (double)(gap > wave ? gap - wave : 0) / 1e6, days = (double)gap / 86400e6,
+           blur = (double)(x->high_us - x->low_us) / 1e6; /* the onset itself is known no better */
+    double close = exp(-apart / (AT_ONCE_S + (blur < 2 * 3600 ? blur : 2 * 3600)));
     double chance = why__chance(e->rate, gap + (x->high_us - x->low_us) / 2), rare = -log10(chance + 1e-12) / 2.5;
     double rest = 0.04 + 0.1 * exp(-days / 3);
-    s->terms[WHY_TIME] = close * (rare > 1 ? 1 : rare < 0 ? 0 : rare);
+    rare = rare > 1 ? 1 : rare < 0 ? 0 : rare;
+    s->terms[WHY_TIME] = (close > DELAYED ? close : DELAYED) * rare;
     s->terms[WHY_TIME] = s->terms[WHY_TIME] > rest ? s->terms[WHY_TIME] : rest;
     gap = x->time_us - e->time_us;
     why__add_evidence(s, gap >= 60 * US ? why__printf(y->a, "it happened %s before the %s", why__lead(y, gap),
@@ -120,6 +125,23 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
     return k;
 }
 
+/* The strongest trend towards the errors that began clearly after the event. */
+static const struct finding *later_path(struct why *y, const struct event *e)
+{
+    const struct finding *best = NULL;
+    for (size_t j = 0; j < y->n_findings; j++) {
+        const struct finding *f = &y->findings[j];
+        bool harmful = f->accepted && !f->near && f->shape == FINDING_TREND && f->after > f->before &&
+                       (f->metric == METRIC_MEASURE || f->metric == METRIC_ERRORS || (f->message && f->cause != NULL));
+        bool apart = f->event < 0 && f->low_us > e->end_us + 3600 * US && f->time_us < why__incident(y)->low_us;
+        if (harmful && apart && why__strength(f) > 0.3 &&
+            (best == NULL || f->stat > best->stat || (f->stat == best->stat && why__finding_order(&f, &best) < 0))) {
+            best = f;
+        }
+    }
+    return best;
+}
+
 static void contrast(struct why *y, const struct event *e, struct why_suspect *s)
 {
     struct contrast c;
@@ -133,7 +155,14 @@ static void contrast(struct why *y, const struct event *e, struct why_suspect *s
     const char *without = versions ? "by older ones" : "hosts that do not have it at the same time";
     const char *a = why__percent(y, c.errors[0] / c.count[0]), *b = why__percent(y, c.errors[1] / c.count[1]);
     if (c.p < 1e-3 && c.ratio > 1.5) {
-        double x = 1 - exp(-1.5 * log(c.ratio));
+        double x = 1 - exp(-1.5 * log(c.ratio)), late = (double)gap_of(y, e->time_us) / 1e6 - CLOSE_S;
+        const struct finding *path = late > 0 && s->terms[WHY_TREND] < 0.15 ? later_path(y, e) : NULL;
+        if (path != NULL) { /* one host of several fails, long after, and what leads there began apart from the event */
+            x *= 0.5;
+            s->terms[WHY_AGAINST] = 1 - (1 - s->terms[WHY_AGAINST]) * 0.5;
+            why__add_evidence(s, why__printf(y->a, "against it: %s after it, %s",
+                                             why__lead(y, path->time_us - e->time_us), why__finding_text(y, path)));
+        }
         s->terms[WHY_CONTRAST] = x > s->terms[WHY_CONTRAST] ? x : s->terms[WHY_CONTRAST];
         why__add_evidence(s, why__printf(y->a, "%s fail %s of the time, %s %s", with, a, without, b));
         return;
@@ -307,8 +336,9 @@ static const char *confidence(struct why *y, const struct why_suspect *s, const 
 static void judge(struct why *y, uint32_t i, struct why_suspect *s)
 {
     static const char *const kinds[] = {
-        [EVENT_RELEASE] = "release", [EVENT_ROLLBACK] = "rollback", [EVENT_RESTART] = "restart",
-        [EVENT_CONFIG] = "config",   [EVENT_JOB] = "spike",         [EVENT_MARKER] = "marker"};
+        [EVENT_RELEASE] = "release",  [EVENT_ROLLBACK] = "rollback", [EVENT_RESTART] = "restart",
+        [EVENT_CONFIG] = "config",    [EVENT_JOB] = "spike",         [EVENT_MARKER] = "marker",
+        [EVENT_ONCE] = "new_template"};
     const struct event *e = &y->events[i];
     *s = (struct why_suspect){.kind = kinds[e->kind],
                               .title = why__event_title(y, e),

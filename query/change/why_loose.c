@@ -11,6 +11,12 @@
 
 enum { LOOSE_MAX = 2048, TOGETHER_S = 180, SHOWN = 6 };
 
+/* "Request failed", and no more: the incident in the program's own words. */
+static bool only_failure(const struct finding *f)
+{
+    return f->message && f->cause == NULL && why__only_failure_words(f->text);
+}
+
 /* How much a finding says about a cause: messages that name one, silence and floods before what may be the failure
  * itself. */
 static double says(const struct why *y, const struct finding *f)
@@ -28,6 +34,7 @@ static double says(const struct why *y, const struct finding *f)
     }
     if (f->message) {
         double x = f->shape == FINDING_NEW ? 2.0 : f->shape == FINDING_GONE ? 0.8 : 1.5;
+        x -= only_failure(f) ? 0.9 : 0;
         return x + (f->cause != NULL ? 0.8 : 0) + (f->after > f->before ? lead : 0) - (unparsed ? 0.3 : 0);
     }
     if (f->dim == NO_DIM && f->metric == METRIC_COUNT) {
@@ -99,7 +106,7 @@ static double closeness(const struct why *y, const struct finding *f)
     int64_t gap = why__incident(y)->low_us - f->time_us;
     double days = (double)(gap < 0 ? 0 : gap) / 86400e6, close = exp(-(double)(gap < 0 ? 0 : gap) / 1e6 / AT_ONCE_S),
            rest = 0.04 + 0.1 * exp(-days / 3);
-    return f->near && close > rest ? close : rest;
+    return close > rest ? close : rest;
 }
 
 /* The errors concentrate on the very value. */
@@ -203,9 +210,15 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
     if (first->metric == METRIC_MEASURE && first->near) {
         s->score *= 0.7; /* slowness so close to the errors is more often their twin than their cause */
     } else if (first->message && first->failing && first->cause == NULL && s->terms[WHY_CONTRAST] < 0.5) {
-        s->score *= 0.75; /* it says that something failed, not why */
+        /* it says that something failed, not why; less when it always said so, or says no more than that */
+        s->score *= only_failure(first) ? 0.4 : first->shape == FINDING_NEW ? 0.7 : 0.5;
     }
-    bool sure = s->terms[WHY_CONTRAST] > 0.6 && s->terms[WHY_NOVELTY] > 0.5 && s->terms[WHY_TIME] > 0.5 &&
+    bool symptom = first->dim != NO_DIM && !first->message && first->failing && !y->a->requests_kind; /* an exception */
+    bool harmless = first->shape == FINDING_NEW && !first->message && first->stream == y->target_stream &&
+                    !first->failing && s->terms[WHY_CONTRAST] == 0 && first->metric != METRIC_IDENTITIES &&
+                    first->time_us < why__incident(y)->low_us - AT_ONCE_S * US;
+    s->score *= harmless ? 0.5 : 1; /* new, and it does not fail */
+    bool sure = !symptom && s->terms[WHY_CONTRAST] > 0.6 && s->terms[WHY_NOVELTY] > 0.5 && s->terms[WHY_TIME] > 0.5 &&
                 (first->metric == METRIC_IDENTITIES || first->shape == FINDING_NEW);
     s->confidence = sure ? "high" : s->score > 0.55 ? "medium" : "low";
 }
@@ -238,7 +251,7 @@ static void judge_where(struct why *y)
     s->terms[WHY_CONTRAST] = 0.6 * w->share;
     why__add_evidence(s, w->text);
     why__add_evidence(s, "no change that came before it is known: look there for what these logs do not show");
-    s->score = why__combine(s, false);
+    s->score = 0.6 * why__combine(s, false); /* a place, not a cause */
     s->confidence = "low";
 }
 

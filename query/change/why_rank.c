@@ -168,7 +168,8 @@ static void clear_later(struct why *y)
     int64_t end = x->ongoing ? INT64_MAX : x->end_us + 600 * US;
     for (uint32_t i = 0; i < y->n_events; i++) {
         const struct event *e = &y->events[i];
-        if (e->time_us > x->high_us + 60 * US && e->kind != EVENT_JOB && e->kind != EVENT_MARKER) {
+        if (e->time_us > x->high_us + 60 * US && e->kind != EVENT_JOB && e->kind != EVENT_MARKER &&
+            e->kind != EVENT_ONCE) {
             clear(y, why__event_title(y, e), e->time_us,
                   e->time_us <= end ? why__printf(y->a, "it came %s after the errors had started",
                                                   why__lead(y, e->time_us - x->time_us))
@@ -183,6 +184,27 @@ static bool one_place(const struct why_suspect *a, const struct why_suspect *b)
     return x != NULL && z != NULL && strcmp(x, z) == 0;
 }
 
+/* What came only with the errors is the last link of a chain, when something began to move long before and led there. */
+static void chain(struct why *y)
+{
+    struct why_answer *a = y->a;
+    const struct incident *x = why__incident(y);
+    double trend = 0;
+    for (uint32_t i = 0; i < a->n_suspects; i++) {
+        const struct why_suspect *s = &a->suspects[i];
+        bool leads = s->time_us < x->low_us - 3600 * US && s->terms[WHY_AGAINST] < 0.4;
+        trend = leads && s->terms[WHY_TREND] > trend ? s->terms[WHY_TREND] : trend;
+    }
+    for (uint32_t i = 0; i < a->n_suspects && trend >= 0.5; i++) {
+        struct why_suspect *s = &a->suspects[i];
+        if (!is_event(s) && s->time_us >= x->low_us - 60 * US && s->terms[WHY_TREND] < 0.3 &&
+            strcmp(s->kind, "silence") != 0 && strcmp(s->confidence, "high") != 0) {
+            s->score *= 1 - 0.35 * trend;
+            why__add_evidence(s, "what leads to the errors began long before it");
+        }
+    }
+}
+
 /* The order, and who is dropped or cleared. */
 static void sift(struct why *y)
 {
@@ -191,6 +213,7 @@ static void sift(struct why *y)
     if (a->n_suspects == 0) {
         return;
     }
+    chain(y);
     qsort(a->suspects, a->n_suspects, sizeof *a->suspects, better);
     const struct why_suspect first = a->suspects[0];
     bool evidence = strcmp(first.confidence, "low") != 0;
@@ -198,6 +221,7 @@ static void sift(struct why *y)
         struct why_suspect *s = &a->suspects[i];
         bool weak = s->terms[WHY_TREND] < 0.15 && s->terms[WHY_CONTRAST] == 0 && s->terms[WHY_RECOVERY] == 0 &&
                     s->terms[WHY_REPEAT] == 0 && s->terms[WHY_AGE] == 0;
+        weak = weak || (level(&first) == 2 && level(s) == 0 && s->terms[WHY_AGAINST] > 0.5);
         bool again = false;
         for (uint32_t k = 0; k < kept; k++) {
             again = again || (one_place(s, &a->suspects[k]) && !is_event(s));
@@ -211,6 +235,8 @@ static void sift(struct why *y)
             clear(y, s->title, s->time_us, clear_reason(y, s, &first));
         } else if (kept < top && (i == 0 || s->score > 0.2 * first.score)) {
             a->suspects[kept++] = *s;
+        } else if (evidence && is_event(s) && strcmp(s->kind, "spike") != 0) { /* nobody asks in vain about a release */
+            clear(y, s->title, s->time_us, clear_reason(y, s, &first));
         }
     }
     a->n_suspects = kept;

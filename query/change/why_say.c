@@ -28,10 +28,12 @@ const char *why__event_title(struct why *y, const struct event *e)
                                         [EVENT_RESTART] = "restart of",
                                         [EVENT_CONFIG] = "config",
                                         [EVENT_JOB] = "job",
-                                        [EVENT_MARKER] = "marker"};
+                                        [EVENT_MARKER] = "marker",
+                                        [EVENT_ONCE] = "message"};
     static const char *const told[] = {
         [EVENT_RELEASE] = "release",      [EVENT_ROLLBACK] = "rollback", [EVENT_RESTART] = "restart",
-        [EVENT_CONFIG] = "config change", [EVENT_JOB] = "job",           [EVENT_MARKER] = "note"};
+        [EVENT_CONFIG] = "config change", [EVENT_JOB] = "job",           [EVENT_MARKER] = "note",
+        [EVENT_ONCE] = "said once"};
     struct lq_buf b = {0};
     if (e->stream != NO_DIM && e->text != NULL) {
         lq_buf_printf(&b, "%s: \"%s\"", told[e->kind], shown(y, lq_str_of(e->text)));

@@ -56,10 +56,11 @@ static const struct {
 } deeds[] = {
     {"rollback|rolled back|rolling back|reverted", EVENT_ROLLBACK},
     {"deploy|release|new version|upgraded|rollout|rolled out|migration|migrated", EVENT_RELEASE},
-    {"config|setting|reload|feature flag|featureflag|feature toggle|toggle|flag |parameter|changed from|set "
+    {"config|setting|reload|sighup|re-read|reread|feature flag|featureflag|feature toggle|toggle|flag "
+     "|parameter|changed from|set "
      "to|switched to|enabled|disabled|rule updated|policy",
      EVENT_CONFIG},
-    {"restart|starting|started in|shutting down|shutdown|stopping|sigterm|sighup|booting|boot |listening on|server "
+    {"restart|starting|started in|shutting down|shutdown|stopping|sigterm|booting|boot |listening on|server "
      "started|application started|initialized|initialised|terminated|worker process",
      EVENT_RESTART},
     {"cron|job|backup|batch|scheduled|schedule|vacuum|reindex|nightly|rotate|cleanup|import|export|sync|report|"
@@ -104,6 +105,16 @@ const char *why__cause_words(lq_str text)
         }
     }
     return NULL;
+}
+
+/* What a program says of any request that failed, whatever the reason. */
+bool why__only_failure_words(lq_str text)
+{
+    char low[512];
+    lower(text, low);
+    return has_any(low, "request failed|failed request|request <*> failed|failed to process|failed to handle|failed to "
+                        "serve|error processing|error handling|internal server error|status <*>|status 5|status=5|"
+                        "http 5|responded with error");
 }
 
 bool why__event_words(lq_str text, enum event_kind *kind)

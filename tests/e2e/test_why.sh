@@ -33,6 +33,21 @@ def two(f, t, m):
     a = rnd() < .1
     line(f, t, "/a<script>alert(1)</script>" if a else "/b", 500 if a and m >= 300 and rnd() < .5 else 200, .05 * (1 + rnd()) * (8 if m >= 480 else 1))
 traffic("two.log", 10, 30, two)
+# the log is written without the request time from noon on, and a tenth of the requests fail from then on
+def format_line(f, t, m):
+    s = 500 if m >= 720 and rnd() < .1 else 200
+    if m < 720:
+        return line(f, t, "/x", s, .05)
+    f.write('198.51.100.%d - - [%s] "GET /x HTTP/1.1" %d 512\n' % (1 + rnd() * 90, time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(t)), s))
+traffic("format.1.log", 12, 10, format_line)
+T0 += 12 * 3600
+traffic("format.2.log", 6, 10, lambda f, t, m: format_line(f, t, m + 720))
+T0 -= 12 * 3600
+# one host is slow at once, in the last twentieth of the time before it fails; the other host is well
+import os
+for h in ("a", "b"):
+    os.mkdir(f"{d}/{h}")
+    traffic(f"{h}/access.log", 72, 3, lambda f, t, m: line(f, t, "/x", 504 if h == "a" and m >= 4200 and rnd() < .4 else 200, .02 * (1 + rnd()) * (3 if h == "a" and m >= 4080 else 1)))
 PY
 
 # errors from zero, few lines, at the end of the data; what people recorded
@@ -46,6 +61,8 @@ PY
 "$LQ" why "$dir/two.log" --format json >"$dir/two.json"
 "$LQ" why "$dir/two.log" --target 'route = "/b" | errors' --format json >"$dir/two_b.json"
 "$LQ" why "$dir/two.log" --target 'p50(request_time)' --format json >"$dir/slow.json"
+"$LQ" why "$dir/format.1.log" "$dir/format.2.log" --format json >"$dir/format.json" 2>/dev/null
+(cd "$dir" && "$LQ" why a/access.log b/access.log --label 'host={dir}' --format json >"$dir/slow_host.json")
 "$LQ" why "$dir/two.log" --onset "2026-03-02 05:00" --lookback 2h --format json >"$dir/given.json"
 python3 - "$dir" <<'PY'
 import json, sys
@@ -70,6 +87,13 @@ a = load("two")
 check(a["onset"]["low"] <= "2026-03-02T05:02:00Z" and a["onset"]["high"] >= "2026-03-02T05:00:00Z", f"two: {a['onset']}")
 check(any("/a" in str(w["subject"]["where"].get("route")) for w in a["where"]), f"two: where {a['where']}")
 check(load("two_b")["onset"] is None, "two: /b never fails")
+a = load("format")
+o = a["onset"]
+check(o and o["low"] <= "2026-03-02T12:02:00Z" and o["high"] >= "2026-03-02T12:00:00Z", f"format: {o}")
+check(any("changed its format" in n for n in a["notices"]), f"format: {a['notices']}")
+a = load("slow_host")
+s = a["suspects"][0]
+check(s["subject"]["where"].get("host") == "a" and "2026-03-04T19:40:00Z" <= s["time"] <= "2026-03-04T20:20:00Z" and "request_time" in s["title"], f"slow host: {s['title']} {s['time']}")
 a = load("slow")
 check(a["onset"] and a["onset"]["time"][:15] in ("2026-03-02T08:0", "2026-03-02T07:5"), f"slow: {a['onset']}")
 a = load("given")

@@ -135,6 +135,14 @@ Test(words, causes)
     cr_expect_null(why__cause_words(LQ_STR("")));
 }
 
+Test(words, only_failure)
+{
+    cr_expect(why__only_failure_words(LQ_STR("Request failed: GET <*> status <*>")));
+    cr_expect(why__only_failure_words(LQ_STR("Internal Server Error")));
+    cr_expect_not(why__only_failure_words(LQ_STR("could not extend file: No space left on device")));
+    cr_expect_not(why__only_failure_words(LQ_STR("")));
+}
+
 Test(words, deeds)
 {
     static const struct {
