@@ -56,7 +56,7 @@ struct time_parser {
 bool time_parse(struct time_parser *p, lq_str s, int64_t *time_us, size_t *used);
 
 /* What people type (CLI.md): RFC 3339, "2026-03-02 14:00[:05]", "2026-03-02", epoch seconds, "now", "now-2h", "2h" (= that
- * long ago). */
+ * long ago), "today", "yesterday" (the midnight, in tz, with which that day began). */
 LQ_MUST enum lq_err time_arg_parse(lq_str s, int64_t now_us, const struct timezone_rules *tz, int64_t *time_us,
                                    struct lq_error *e);
 /* "30s", "5m", "2h", "7d", "4w", "1d12h", also "500ms"; microseconds. "0" or "7" (no unit) is an error with a hint. */

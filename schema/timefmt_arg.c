@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "schema/timefmt.h"
 
@@ -116,6 +117,25 @@ void time_print_local(int64_t us, const struct timezone_rules *tz, char *out)
     snprintf(out, 32, "%04d-%02u-%02u %02d:%02d:%02d", (int)y, m, d, (int)(of_day / 3600), (int)(of_day / 60 % 60), (int)(of_day % 60));
 }
 
+/* The midnight, in tz, that began the day `days` before the one of now. */
+static bool midnight(int64_t now_us, unsigned days, const struct timezone_rules *tz, int64_t *time_us)
+{
+    char date[32];
+    struct time_layout *l = NULL;
+    time_print_local(now_us, tz, date);
+    int64_t y = strtoll(date, NULL, 10);
+    unsigned m = (unsigned)strtoul(date + 5, NULL, 10), d = (unsigned)strtoul(date + 8, NULL, 10);
+    civil_from_days(civil_to_days(y, m, d) - days, &y, &m, &d);
+    int n = snprintf(date, sizeof date, "%04lld-%02u-%02u", (long long)y, m, d);
+    if (time_layout_compile("%Y-%m-%d", &l, NULL) != LQ_OK) {
+        return false;
+    }
+    struct time_parser p = {.layout = l, .tz = tz, .reference_us = now_us};
+    bool ok = time_parse(&p, (lq_str){date, (size_t)n}, time_us, NULL);
+    time_layout_free(&l);
+    return ok;
+}
+
 enum lq_err time_arg_parse(lq_str s, int64_t now_us, const struct timezone_rules *tz, int64_t *time_us, struct lq_error *e)
 {
     static const char *const layouts[] = {"iso8601", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "epoch_auto"};
@@ -136,6 +156,9 @@ enum lq_err time_arg_parse(lq_str s, int64_t now_us, const struct timezone_rules
         *time_us = now_us - d;
         return LQ_OK;
     }
+    if ((lq_str_is(s, "today") && midnight(now_us, 0, tz, time_us)) || (lq_str_is(s, "yesterday") && midnight(now_us, 1, tz, time_us))) {
+        return LQ_OK;
+    }
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
         struct time_layout *l = NULL;
         if (time_layout_compile(layouts[i], &l, NULL) != LQ_OK) {
@@ -149,6 +172,6 @@ enum lq_err time_arg_parse(lq_str s, int64_t now_us, const struct timezone_rules
         }
     }
     lq_error_set(e, LQ_EINVAL, "\"%.*s\" is no time", (int)(s.n < 60 ? s.n : 60), s.p);
-    lq_error_hint(e, "times are like 2026-03-02T14:00:00Z, \"2026-03-02 14:00\", 2026-03-02, now-2h, 2h (= that long ago), or epoch seconds");
+    lq_error_hint(e, "times are like 2026-03-02T14:00:00Z, \"2026-03-02 14:00\", 2026-03-02, today, yesterday, now-2h, 2h (= that long ago), or epoch seconds");
     return LQ_EINVAL;
 }

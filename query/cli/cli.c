@@ -13,7 +13,7 @@
 const struct flag cli_flags[] = {
     {"--data", "DIR", "the store (else $LQ_DATA, $XDG_STATE_HOME/lq, ~/.local/state/lq)", FLAG_DATA},
     {"--format", "NAME", "output: table, chart, csv, json, ndjson (why: text, json, markdown, html)", FLAG_FORMAT},
-    {"--since", "TIME", "from: 2026-03-02, \"2026-03-02 14:00\", now-2h, 2h (= that long ago), epoch seconds", FLAG_SINCE},
+    {"--since", "TIME", "from: 2026-03-02, \"2026-03-02 14:00\", yesterday, now-2h, 2h (= that long ago), epoch seconds", FLAG_SINCE},
     {"--until", "TIME", "to, exclusive", FLAG_UNTIL},
     {"--tz", "ZONE", "zone of times shown, and of stamps that carry none: Europe/Berlin, UTC, local, +02:00", FLAG_TZ},
     {"--format-name", "NAME", "the logs' format; else it is detected", FLAG_FORMAT_NAME},

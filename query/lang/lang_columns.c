@@ -30,7 +30,7 @@ static const struct {
     const char *word, *say;
 } aliases[] = {
     {"mean", "avg"}, {"average", "avg"}, {"median", "p50"}, {"total", "sum"}, {"uniq", "distinct"}, {"unique", "distinct"}, {"count_distinct", "distinct"},
-    {"percentile", "p95"}, {"pct", "p95"}, {"quantile", "p95"}, {"hits", "count"}, {"requests", "count"}, {"error_rate", "errors / count"}, {"stats", "count"},
+    {"p999", "p99.9"}, {"p9999", "p99.99"}, {"percentile", "p95"}, {"pct", "p95"}, {"quantile", "p95"}, {"hits", "count"}, {"requests", "count"}, {"error_rate", "errors / count"}, {"stats", "count"},
     {"topk", "count by FIELD | top 5"}, {"bottomk", "count by FIELD | bottom 5"}, {"histogram", "dist"}, {"group", "count by FIELD"},
     {"filter", "the filter first: status >= 500 | count"}, {"select", "it without SQL: status = 500 | count by route"},
     {"show", "count, or a filter | lines"}, {"tail", "a filter | lines"},

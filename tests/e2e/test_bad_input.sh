@@ -39,7 +39,7 @@ expect 2 'did you mean status?' "$lq" 'count by statsu' $S
 expect 2 '^^^^^^' "$lq" 'count by statsu' $S
 expect 2 'did you mean --since?' "$lq" count $S --sicne 2h
 expect 2 'a unit is missing' "$lq" 'count every 5' $S
-expect 2 'is no time' "$lq" count $S --since yesterday
+expect 2 'is no time' "$lq" count $S --since soon
 expect 2 'did you mean combined?' "$lq" load $S --format-name combind "$good"
 expect 2 'a quote is not closed' "$lq" 'route = "x' $S
 expect 2 'bad regex' "$lq" 'route ~ "(" | count' $S

@@ -120,5 +120,7 @@ Test(timefmt, durations_and_arguments)
     cr_expect(time_arg_parse(LQ_STR("2h"), REFERENCE, NULL, &us, &e) == LQ_OK && us == REFERENCE - 7200 * 1000000LL);
     cr_expect(time_arg_parse(LQ_STR("2026-03-02 10:00"), 0, NULL, &us, &e) == LQ_OK && us == REFERENCE);
     cr_expect(time_arg_parse(LQ_STR("1772445600"), 0, NULL, &us, &e) == LQ_OK && us == REFERENCE);
-    cr_expect(time_arg_parse(LQ_STR("yesterday"), 0, NULL, &us, &e) == LQ_EINVAL);
+    cr_expect(time_arg_parse(LQ_STR("today"), REFERENCE, NULL, &us, &e) == LQ_OK && us == REFERENCE - 10 * 3600 * 1000000LL);
+    cr_expect(time_arg_parse(LQ_STR("yesterday"), REFERENCE, NULL, &us, &e) == LQ_OK && us == REFERENCE - 34 * 3600 * 1000000LL);
+    cr_expect(time_arg_parse(LQ_STR("tomorrow"), 0, NULL, &us, &e) == LQ_EINVAL);
 }
