@@ -84,11 +84,17 @@ static bool is_date_word(const char *p, size_t n)
     return false;
 }
 
+/* What becomes one space in the shape. */
+static bool is_blank(unsigned char c)
+{
+    return c <= ' ' || c == 0x7f;
+}
+
 /* The word at p is a day or month, and a number or another such word follows. */
 static bool in_date(const char *p, size_t n, const char *end)
 {
     const char *q = p + n;
-    while (q < end && *q == ' ') {
+    while (q < end && is_blank((unsigned char)*q)) {
         q++;
     }
     return q > p + n && q < end && is_date_word(p, n) && ((class_of[(unsigned char)*q] & C_DIGIT) != 0 || (end - q >= 3 && is_date_word(q, 3)));
@@ -228,7 +234,7 @@ lq_str derive_shape(lq_str m, char scratch[SHAPE_BYTES_MAX + 8])
             p += n;
             continue;
         }
-        bool blank = c == '\t' || c == ' ' || c < 0x20 || c == 0x7f;
+        bool blank = is_blank(c);
         if (!(blank && (s.n == 0 || s.out[s.n - 1] == ' '))) {
             emit(&s, blank ? " " : p, 1);
         }
