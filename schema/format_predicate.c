@@ -24,7 +24,7 @@ struct pred_node {
     bool numeric;
     struct lq_regex *regex;
     uint32_t n_values;
-    lq_str values[VALUES_MAX];
+    lq_str *values; /* in the predicate's memory */
 };
 struct predicate {
     struct pred_node nodes[NODES_MAX];
@@ -161,15 +161,18 @@ static void parse_list(struct pred_parser *p, struct pred_node *n)
         fail(p, "( expected after in", p->at, 1);
         return;
     }
+    lq_str values[VALUES_MAX];
     for (;;) {
         if (n->n_values == VALUES_MAX) {
             fail(p, "too many values", p->at, 1);
             return;
         }
-        n->values[n->n_values++] = lq_arena_str(&p->out->mem, value(p));
+        values[n->n_values++] = lq_arena_str(&p->out->mem, value(p));
         blanks(p);
         char c = p->at < p->text.n ? p->text.p[p->at++] : '\0';
         if (p->failed || c == ')') {
+            n->values = lq_arena_alloc(&p->out->mem, n->n_values * sizeof *values);
+            memcpy(n->values, values, n->n_values * sizeof *values);
             return;
         }
         if (c != ',') {

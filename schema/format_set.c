@@ -70,10 +70,14 @@ static enum lq_err load_file(struct format_set *s, const char *path, struct lq_e
     if (f == NULL) {
         return lq_error_errno(e, errno, "open", path);
     }
-    char *text = lq_alloc(FILE_BYTES_MAX);
+    char *text = lq_realloc(NULL, FILE_BYTES_MAX);
     size_t n = fread(text, 1, FILE_BYTES_MAX, f);
     enum lq_err err = ferror(f) != 0 ? lq_error_errno(e, errno, "read", path) : LQ_OK;
     fclose(f);
+    if (err == LQ_OK && n == FILE_BYTES_MAX) {
+        err = lq_error_set(e, LQ_EINVAL, "%s: a format file of %d bytes or more", path, FILE_BYTES_MAX);
+        lq_error_hint(e, "is it a log? lq load reads logs; --formats names a folder of YAML files");
+    }
     if (err == LQ_OK) {
         err = format_set_add_text(s, path, (lq_str){text, n}, e);
     }

@@ -556,11 +556,13 @@ static void emit_node(struct compiler *c, uint16_t n, uint16_t next)
 
 struct lower *lower_new(lq_str pattern)
 {
-    struct compiler *c = lq_alloc(sizeof *c);
-    struct lower *l = lq_alloc(sizeof *l);
+    struct compiler *c = lq_realloc(NULL, sizeof *c); /* not zeroed, like the program: what is used is set first, and most patterns use little */
+    struct lower *l = lq_realloc(NULL, sizeof *l);
+    l->n_ops = l->n_classes = l->n_choices = l->n_literals = l->n_groups = 0;
     c->out = l;
     c->ok = true;
-    c->n_nodes = 1; /* node 0 is "none" */
+    c->nodes[0] = (struct node){.kind = NODE_EMPTY}; /* "none" */
+    c->n_nodes = 1;
     c->p = pattern.p;
     c->end = pattern.p + pattern.n;
     if (c->p < c->end && *c->p == '^') {
