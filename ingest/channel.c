@@ -331,20 +331,30 @@ static void sight_format(struct channel *c, const struct record *r)
 
 static void count(struct channel *c, enum parse_result result, uint32_t lines)
 {
-    static const enum stat_id reasons[PARSE_RESULTS] = {STAT_PARSED, STAT_NO_MATCH, STAT_BAD_TIME, STAT_TOO_COSTLY, STAT_PARSED};
-    static const enum batch_count counts[PARSE_RESULTS] = {COUNT_PARSED, COUNT_NO_MATCH, COUNT_BAD_TIME, COUNT_TOO_COSTLY, COUNT_PARSED};
+    static const enum stat_id reasons[PARSE_RESULTS] = {STAT_PARSED, STAT_NO_MATCH, STAT_BAD_TIME, STAT_TOO_COSTLY, STAT_PARSED, STAT_PARSED};
+    static const enum batch_count counts[PARSE_RESULTS] = {COUNT_PARSED, COUNT_NO_MATCH, COUNT_BAD_TIME, COUNT_TOO_COSTLY, COUNT_PARSED, COUNT_PARSED};
     struct batch *b = c->feed->p->open;
     c->lines += lines;
     stat_add(c->feed->stats, reasons[result], lines);
+    stat_add(c->feed->stats, STAT_NO_TIME, result == PARSE_NO_TIME ? lines : 0);
+    b->counts[COUNT_NO_TIME] += result == PARSE_NO_TIME ? lines : 0;
     b->counts[counts[result]] += lines;
     b->counts[COUNT_LINES] += lines;
 }
 
-static void unparsed(struct channel *c, lq_str text)
+/* A line that matches nothing, or has no time, takes the last time before it, else that of the file, or of receipt. */
+static void without_time(struct channel *c, lq_str text, enum parse_result result)
 {
     struct pipeline *p = c->feed->p;
     struct binding *b = c->binding;
-    parser_unparsed(b->parser, text, c->last_us != INT64_MIN ? c->last_us : c->reference_us != 0 ? c->reference_us : p->now_us, &p->record);
+    int64_t us = c->last_us != INT64_MIN ? c->last_us : c->reference_us != 0 ? c->reference_us : p->now_us;
+    if (result == PARSE_NO_TIME && parser_parse_at(b->parser, text, us, &p->record) == PARSE_OK) {
+        c->misses = 0;
+        c->parsed++;
+        window_observe(p->open->window, b->use[p->record.inner], &p->record);
+        return;
+    }
+    parser_unparsed(b->parser, text, us, &p->record);
     window_observe(p->open->window, b->unparsed, &p->record);
     channel__missed(c);
 }
@@ -362,7 +372,7 @@ void channel__event(void *ctx, enum parse_result result, lq_str text, const stru
         sight_format(c, r);
         window_observe(p->open->window, b->use[r->inner], r);
     } else if (result != PARSE_HEADER) {
-        unparsed(c, text);
+        without_time(c, text, result);
     }
     if (!c->settling) { /* what was held is counted already; lines may be brought more than once, events are handed on once */
         stat_add(c->feed->stats, STAT_LINES, lines);
@@ -416,7 +426,7 @@ static void deliver(struct channel *c, lq_str line)
         sight_format(c, r);
         window_observe(p->open->window, b->use[r->inner], r);
     } else if (result != PARSE_HEADER) {
-        unparsed(c, line);
+        without_time(c, line, result);
     }
     count(c, result, 1);
 }

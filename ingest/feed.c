@@ -197,7 +197,12 @@ void feed__syslog_message(struct feed *f, struct channel *app, lq_str raw, const
     if (app->state == CHANNEL_BOUND) {
         parser_envelope(app->binding->parser, host, m->app);
         parser_reference(app->binding->parser, p->now_us);
-        if (channel__parse(app, m->text, r, &result)) {
+        bool parsed = channel__parse(app, m->text, r, &result);
+        if (result == PARSE_NO_TIME) { /* the header's is the better one */
+            result = parser_parse_at(app->binding->parser, m->text, m->has_time ? m->time_us : p->now_us, r);
+            parsed = result == PARSE_OK;
+        }
+        if (parsed) {
             r->line = raw;
             window_observe(p->open->window, app->binding->use[r->inner], r);
         } else {

@@ -127,6 +127,7 @@ static enum lq_err flush(struct loader *l)
         {"parsed", l->tally.results[PARSE_OK]},
         {"no_match", l->tally.results[PARSE_NO_MATCH]},
         {"bad_time", l->tally.results[PARSE_BAD_TIME]},
+        {"no_time", l->tally.results[PARSE_NO_TIME]},
         {"too_costly", l->tally.results[PARSE_TOO_COSTLY]},
         {"line_too_long", l->too_long},
         {"nul_bytes", l->tally.nul},

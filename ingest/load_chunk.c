@@ -14,6 +14,17 @@ static void observe_unparsed(struct worker *w, struct lane_parser *p, lq_str lin
     window_observe(w->window, p->unparsed, &r);
 }
 
+/* A line that says all but when. */
+static bool observe_undated(struct worker *w, struct lane_parser *p, lq_str line, int64_t time_us)
+{
+    struct record r;
+    bool ok = parser_parse_at(events_parser(p->events), line, time_us, &r) == PARSE_OK;
+    if (ok) {
+        window_observe(w->window, p->use[r.inner], &r);
+    }
+    return ok;
+}
+
 bool line_is_blank(lq_str line)
 {
     return line.n == 0 || (line.n == 1 && line.p[0] == '\r');
@@ -84,6 +95,12 @@ static void on_event(void *ctx, enum parse_result result, lq_str text, const str
     if (result == PARSE_HEADER) {
         return;
     }
+    if (result == PARSE_NO_TIME) {
+        if (c->any_parsed && !observe_undated(w, p, text, c->last_us)) {
+            observe_unparsed(w, p, text, c->last_us);
+        }
+        return;
+    }
     c->tally.nul += memchr(text.p, '\0', text.n) != NULL;
     if (c->any_parsed) {
         observe_unparsed(w, p, text, c->last_us);
@@ -136,17 +153,21 @@ void chunk_parse(struct worker *w, struct chunk *c)
     c->tally.lines -= c->tally.results[PARSE_HEADER];
     c->tally.results[PARSE_OK] = c->tally.lines; /* a line of a parsed event is parsed */
     for (int i = PARSE_OK + 1; i < PARSE_RESULTS; i++) {
-        c->tally.results[PARSE_OK] -= i != PARSE_HEADER ? c->tally.results[i] : 0;
+        c->tally.results[PARSE_OK] -= i != PARSE_HEADER && i != PARSE_NO_TIME ? c->tally.results[i] : 0;
     }
 }
 
-static bool is_header(struct parser *p, lq_str line)
+static void observe_leading(struct worker *w, struct lane_parser *p, lq_str line, int64_t time_us)
 {
     struct record r;
-    return parser_has_columns(p) && parser_parse(p, line, &r) == PARSE_HEADER;
+    enum parse_result result = parser_parse(events_parser(p->events), line, &r);
+    if (result == PARSE_HEADER || (result == PARSE_NO_TIME && observe_undated(w, p, line, time_us))) {
+        return;
+    }
+    observe_unparsed(w, p, line, time_us);
 }
 
-/* The leading lines of a chunk that matched nothing take the last time before them (at the file's start: the first after them). */
+/* The leading lines of a chunk that matched nothing, or have no time, take the last time before them (at the file's start: the first after them). */
 void chunk_settle(struct loader *l, struct chunk *c)
 {
     struct lane *x = c->lane;
@@ -155,8 +176,8 @@ void chunk_settle(struct loader *l, struct chunk *c)
     int64_t t = x->has_last ? x->last_us : c->any_parsed ? c->first_us : x->reference_us;
     while (p < end) {
         lq_str line = line_cut(&p, end);
-        if (!line_is_blank(line) && !is_header(events_parser(own->events), line)) {
-            observe_unparsed(&l->workers[0], own, line, t);
+        if (!line_is_blank(line)) {
+            observe_leading(&l->workers[0], own, line, t);
         }
     }
     if (c->any_parsed) {

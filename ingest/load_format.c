@@ -31,7 +31,7 @@ static bool is_strange(struct lane *x, lq_str tail)
             continue;
         }
         enum parse_result result = parser_parse(events_parser(x->parsers[0].events), line, &r);
-        bool known = result == PARSE_OK || result == PARSE_HEADER;
+        bool known = result == PARSE_OK || result == PARSE_HEADER || result == PARSE_NO_TIME;
         for (unsigned k = 0; k < x->n_others && !known; k++) {
             known = parser_parse(x->others[k]->parsers[0].parser, line, &r) == PARSE_OK;
         }

@@ -9,7 +9,7 @@
 
 enum { WINDOW_BYTES_MAX = 24 << 20 };
 
-const char *const batch_count_names[BATCH_COUNTS] = {"lines", "parsed", "no_match", "bad_time", "too_costly", "line_too_long", "dropped"};
+const char *const batch_count_names[BATCH_COUNTS] = {"lines", "parsed", "no_match", "bad_time", "no_time", "too_costly", "line_too_long", "dropped"};
 
 static enum lq_err batch_new(struct store *s, struct loop *loop, struct batch **out, struct lq_error *e)
 {

@@ -28,7 +28,7 @@ struct formats { /* shared by the loops */
 };
 
 /* Counters of the store that a batch adds to. */
-enum batch_count { COUNT_LINES, COUNT_PARSED, COUNT_NO_MATCH, COUNT_BAD_TIME, COUNT_TOO_COSTLY, COUNT_TOO_LONG, COUNT_DROPPED, BATCH_COUNTS };
+enum batch_count { COUNT_LINES, COUNT_PARSED, COUNT_NO_MATCH, COUNT_BAD_TIME, COUNT_NO_TIME, COUNT_TOO_COSTLY, COUNT_TOO_LONG, COUNT_DROPPED, BATCH_COUNTS };
 extern const char *const batch_count_names[BATCH_COUNTS];
 
 struct acknowledgement {

@@ -18,7 +18,7 @@
     X(STAT_NO_MATCH, "no_match", 0, "kept in the stream unparsed: no format matches")               \
     X(STAT_BAD_TIME, "bad_time", 0, "kept in the stream unparsed: the stamp is no time")            \
     X(STAT_TOO_COSTLY, "too_costly", 0, "kept in the stream unparsed: a pattern took too long")     \
-    X(STAT_NO_TIME, "no_time", 0, "syslog messages without a stamp: filed under their receipt")     \
+    X(STAT_NO_TIME, "no_time", 0, "without a stamp: syslog is filed under its receipt, JSON under the line before it") \
     X(STAT_TOO_LONG, "line_too_long", 0, "lines cut at line_bytes_max")                             \
     X(STAT_BAD_FRAME, "bad_frame", 0, "octet counts that are none; RELP frames that are none")      \
     X(STAT_CONNECTIONS, "connections_accepted", 0, "connections accepted")                          \

@@ -96,6 +96,7 @@ enum parse_result {
     PARSE_NO_MATCH,  /* the pattern does not match */
     PARSE_BAD_TIME,  /* it matches, but the time stamp is no time */
     PARSE_TOO_COSTLY, /* match or depth limit reached */
+    PARSE_NO_TIME,    /* a JSON line of this format that has no time stamp: parser_parse_at gives it one */
     PARSE_HEADER,     /* a line that names the columns of those that follow (CSV, W3C), or a comment: no record */
     PARSE_RESULTS,
 };
@@ -133,6 +134,8 @@ void parser_learn(struct parser *p, lq_str lines);
 
 /* Line without its line end (a trailing '\r' is cut here). On PARSE_OK *r is filled, views valid until the next call. */
 enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r);
+/* The line with a time for it, where parser_parse says PARSE_NO_TIME: that of the last line before it, else of the file, or of receipt. */
+enum parse_result parser_parse_at(struct parser *p, lq_str line, int64_t time_us, struct record *r);
 /* What the envelope of the next lines says (the header of a syslog message): stands where the labels host and service would. n = 0: the labels again. The
  * views must live until the next call. */
 void parser_envelope(struct parser *p, lq_str host, lq_str service);
@@ -149,7 +152,7 @@ void parser_unparsed(struct parser *p, lq_str line, int64_t time_us, struct reco
 enum { DETECT_LINES = 200, DETECT_BYTES = 256 * 1024, DETECT_SCORES = 16 };
 struct detect_score {
     const struct format *format;
-    uint32_t matched, lines; /* lines of the sample that matched, with a valid time */
+    uint32_t matched, undated, lines; /* lines of the sample that matched, with a valid time; of these, JSON without one; all */
 };
 struct detection {
     const struct format *format; /* NULL: none matches at least 1 in 2 lines */

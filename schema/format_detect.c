@@ -27,7 +27,7 @@ lq_str format_next_line(lq_str *rest)
 }
 
 struct tally {
-    uint32_t matched, lines;
+    uint32_t matched, undated, lines;
 };
 
 /* An event counts once, however many lines it has. */
@@ -35,19 +35,20 @@ static void count(void *ctx, enum parse_result result, lq_str text, const struct
 {
     struct tally *t = ctx;
     (void)r;
-    t->matched += result == PARSE_OK;
+    t->matched += result == PARSE_OK || result == PARSE_NO_TIME;
+    t->undated += result == PARSE_NO_TIME;
     t->lines += result == PARSE_OK || (result != PARSE_HEADER && !(t->lines > 0 && multiline_is_trace(text)));
 }
 
 /* In an envelope lines need no time of their own. */
 static struct detect_score score(const struct format *f, lq_str sample, bool whole, bool enveloped)
 {
-    struct tally t = {0, 0};
+    struct tally t = {0, 0, 0};
     struct events *e = NULL;
     struct parser_config c = {.format = f, .reference_us = DETECT_REFERENCE_US};
     lq_str rest = sample;
     if (events_new(&c, count, &t, &e, NULL) != LQ_OK) {
-        return (struct detect_score){f, 0, 0};
+        return (struct detect_score){f, 0, 0, 0};
     }
     events_set_envelope(e, enveloped, DETECT_REFERENCE_US);
     for (uint32_t n = 0; rest.n > 0 && n < DETECT_LINES; n++) {
@@ -59,14 +60,14 @@ static struct detect_score score(const struct format *f, lq_str sample, bool who
     }
     events_flush(e);
     events_free(&e);
-    return (struct detect_score){f, t.matched, t.lines};
+    return (struct detect_score){f, t.matched, t.undated, t.lines};
 }
 
-/* A generic format counts two thirds: it is the answer only where no other fits nearly as well. */
+/* A generic format counts two thirds: it is the answer only where no other fits nearly as well. A line without a time counts half. */
 static uint64_t share(const struct detect_score *x)
 {
     uint64_t weight = x->format->priority < GENERIC_PRIORITY ? 2 : 3;
-    return x->lines > 0 ? (uint64_t)x->matched * 50 * weight / 3 / x->lines : 0;
+    return x->lines > 0 ? (uint64_t)(2 * x->matched - x->undated) * 25 * weight / 3 / x->lines : 0;
 }
 
 static int better(const void *a, const void *b)
@@ -131,7 +132,7 @@ static size_t rank_or_infer(struct format_set *set, lq_str sample, bool whole, b
 {
     *all = lq_alloc((set->n + 2) * sizeof **all);
     size_t n = rank(set, sample, whole, enveloped, *all, lines);
-    bool fits = n > 0 && (*all)[0].format->priority >= GENERIC_PRIORITY && (*all)[0].matched * 10 >= (*all)[0].lines * 9;
+    bool fits = n > 0 && (*all)[0].format->priority >= GENERIC_PRIORITY && ((*all)[0].matched - (*all)[0].undated) * 10 >= (*all)[0].lines * 9;
     static const enum parser_kind kinds[] = {PARSER_JSON, PARSER_CSV, PARSER_LOGFMT};
     struct format *f = NULL;
     for (size_t i = 0; i < 3 && f == NULL && !fits; i++) {
@@ -214,6 +215,9 @@ void format_detect(struct format_set *set, lq_str sample, struct detection *out)
     const struct detect_score *best = n > 0 ? &all[0] : NULL;
     if (best != NULL && 2 * best->matched >= best->lines) {
         int used = snprintf(out->why, sizeof out->why, "%u of %u sample lines match", best->matched, best->lines);
+        if (best->undated > 0) {
+            used += snprintf(out->why + used, sizeof out->why - (size_t)used, ", %u of them without a time", best->undated);
+        }
         if (n > 1) {
             snprintf(out->why + used, sizeof out->why - (size_t)used, "; next is %s with %u", all[1].format->name, all[1].matched);
         }

@@ -391,7 +391,7 @@ struct format *format_infer(lq_str sample, enum parser_kind kind, uint32_t lines
     for (uint32_t i = 0; i < x->n && time == NULL; i++) {
         time = is_time(&x->f[i]) ? &x->f[i] : NULL;
     }
-    if (look && x->n > 0 && (time != NULL || (enveloped && kind != PARSER_CSV)) && x->good * 2 >= x->lines) {
+    if (look && x->n > 0 && (time != NULL || kind == PARSER_JSON || (enveloped && kind != PARSER_CSV)) && x->good * 2 >= x->lines) {
         f = build(x, time, kind);
     }
     for (uint32_t i = 0; i < FIELD_MAX; i++) {

@@ -571,6 +571,9 @@ static bool event_time(struct parser *p, int64_t *us)
         p->time.zoned = p->envelope_zoned;
         return true;
     }
+    if (p->f->time_slot == UINT32_MAX) {
+        return false;
+    }
     if (stamp.n == 0 && p->f->fields[p->f->time_slot].extract > 0) {
         *us = TIME_PENDING;
         return p->pending;
@@ -590,7 +593,7 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
     if (line.n > 0 && line.p[line.n - 1] == '\r') {
         line.n--;
     }
-    if (f == NULL || (f->time_slot == UINT32_MAX && !p->enveloped)) {
+    if (f == NULL || (f->time_slot == UINT32_MAX && !p->enveloped && f->kind != PARSER_JSON)) {
         return PARSE_NO_MATCH;
     }
     if (p->memo != NULL && !p->enveloped) {
@@ -609,7 +612,7 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
         memo_prefetch(p->memo, hash);
     }
     if (!event_time(p, &r->time_us)) {
-        return PARSE_BAD_TIME;
+        return f->kind == PARSER_JSON && (f->time_slot == UINT32_MAX || p->s.slots[f->time_slot].n == 0) ? PARSE_NO_TIME : PARSE_BAD_TIME;
     }
     r->message = f->message_slot != UINT32_MAX ? p->s.slots[f->message_slot] : (lq_str){"", 0};
     fill_record(p, key, hash, r);
@@ -623,6 +626,19 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
         open_envelope(p, r);
     }
     return PARSE_OK;
+}
+
+enum parse_result parser_parse_at(struct parser *p, lq_str line, int64_t time_us, struct record *r)
+{
+    bool enveloped = p->enveloped, zoned = p->envelope_zoned;
+    int64_t us = p->envelope_us;
+    p->enveloped = p->envelope_zoned = true; /* as in an envelope with this time */
+    p->envelope_us = time_us;
+    enum parse_result result = parser_parse(p, line, r);
+    p->enveloped = enveloped;
+    p->envelope_zoned = zoned;
+    p->envelope_us = us;
+    return result;
 }
 
 void parser_unparsed(struct parser *p, lq_str line, int64_t time_us, struct record *r)
@@ -646,6 +662,6 @@ void parser_unparsed(struct parser *p, lq_str line, int64_t time_us, struct reco
 
 const char *parse_result_name(enum parse_result r)
 {
-    static const char *const names[PARSE_RESULTS] = {"parsed", "no_match", "bad_time", "too_costly", "header"};
+    static const char *const names[PARSE_RESULTS] = {"parsed", "no_match", "bad_time", "too_costly", "no_time", "header"};
     return r < PARSE_RESULTS ? names[r] : "?";
 }

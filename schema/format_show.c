@@ -67,6 +67,8 @@ static void explain(const struct format *f, lq_str line, enum parse_result resul
     size_t reach = reach_of(f, line);
     if (result == PARSE_BAD_TIME) {
         lq_buf_printf(out, "%s matches, but %s is no valid time\n", f->name, f->time_slot < FIELD_MAX ? f->fields[f->time_slot].name : "its time stamp");
+    } else if (result == PARSE_NO_TIME) {
+        lq_buf_printf(out, "%s matches, but has no time: it takes that of the last line before it, else of the file, or of receipt\n", f->name);
     } else if (result == PARSE_HEADER) {
         lq_buf_printf(out, "%s: a header line, no record\n", f->name);
     } else if (result == PARSE_TOO_COSTLY) {
@@ -124,10 +126,17 @@ static bool try_one(const struct format *f, lq_str before, lq_str line, struct l
     parser_learn(p, before);
     enum parse_result result = parser_parse(p, line, &r);
     const struct stream_schema *s = parser_schema(p);
+    bool undated = result == PARSE_NO_TIME;
+    if (undated) {
+        explain(f, line, result, out);
+        result = parser_parse_at(p, line, c.reference_us, &r);
+    }
     if (result == PARSE_OK) {
         time_print_utc(r.time_us, when);
-        lq_buf_printf(out, "%s matches\n", f->name);
-        print_value(out, "time", lq_str_of(when), "time");
+        if (!undated) {
+            lq_buf_printf(out, "%s matches\n", f->name);
+            print_value(out, "time", lq_str_of(when), "time");
+        }
         for (uint32_t i = 0; i < s->n_dims; i++) {
             if (r.dims[i].n > 0) {
                 print_value(out, s->dims[i], r.dims[i], "dimension");

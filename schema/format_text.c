@@ -190,7 +190,7 @@ enum parse_result text_slots(struct parser *p, lq_str line)
     default:
         result = plain_scan(line, &slots[PLAIN_TIME], &slots[PLAIN_LEVEL], &slots[PLAIN_MESSAGE]) ? PARSE_OK : PARSE_NO_MATCH;
     }
-    bool any = p->enveloped || (f->time_slot != UINT32_MAX && slots[f->time_slot].n > 0);
+    bool any = p->enveloped || f->kind == PARSER_JSON || (f->time_slot != UINT32_MAX && slots[f->time_slot].n > 0);
     for (uint32_t i = 0; i < f->n_fields && result == PARSE_OK && any; i++) {
         any = !f->fields[i].required || slots[i].n > 0 || f->kind == PARSER_W3C || f->kind == PARSER_CSV;
     }

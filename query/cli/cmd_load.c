@@ -37,6 +37,7 @@ static const struct {
     {"before_reach", "records older than the store reaches (400 days before the newest): not stored"},
     {"future_time", "records of the future: filed under the time of receipt"},
     {"bad_time", "lines whose time stamp is no time: in the stream unparsed"},
+    {"no_time", "JSON lines without a time: filed under that of the last line before them, else of the file, or of receipt"},
     {"too_costly", "lines that cost the pattern too much: in the stream unparsed"},
     {"line_too_long", "lines cut at 1 MiB"},
     {"nul_bytes", "unparsed lines that hold NUL bytes"},
