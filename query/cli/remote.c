@@ -138,7 +138,9 @@ static void open_connection(struct asking *a, struct lq_buf *answer, char proble
     a->curl = curl_easy_init();
     LQ_ASSERT(a->curl != NULL);
     a->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    lq_buf_printf(&url, "%s%.*s/api/v1/lq/run", strstr(a->server, "://") != NULL ? "" : "http://", (int)(n > 0 && a->server[n - 1] == '/' ? n - 1 : n), a->server);
+    bool writes = strcmp(json_string_value(json_array_get(a->args, 0)), "mark") == 0;
+    lq_buf_printf(&url, "%s%.*s/api/v1/lq/run%s", strstr(a->server, "://") != NULL ? "" : "http://", (int)(n > 0 && a->server[n - 1] == '/' ? n - 1 : n), a->server,
+                  writes ? "/write" : "");
     lq_buf_byte(&url, 0);
     if (token(secret)[0] != '\0') {
         snprintf(text, sizeof text, "Authorization: Bearer %s", secret);

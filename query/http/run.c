@@ -4,7 +4,8 @@
  * POST /api/v1/lq/run {"args":["why","--since","2d"],"width":80,"color":true} -> {"status":0,"out":"…","err":"…"}
  *
  * A command is a process of its own: it may take its time and memory (RLIMIT_DATA), and it is killed when the client goes away or its time is over. Only the
- * commands and flags of the tables below are accepted, and no argument that could name a file of this machine.
+ * commands and flags of the tables below are accepted, and no argument that could name a file of this machine. Commands that write have an address of their own,
+ * because a token's scope is asked for before the body is read.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,14 +29,15 @@ struct run_command {
     unsigned positional_min, positional_max;
 };
 static const struct run_command read_commands[] = {
-    {"why", 0, 0}, {"query", 1, 1}, {"tail", 1, 1}, {"plan", 1, 1}, {"streams", 0, 0}, {"fields", 0, 0}, {"values", 1, 2}, {"templates", 0, 1}, {"format", 1, 2}, {NULL, 0, 0},
+    {"why", 0, 0}, {"query", 1, 1}, {"tail", 1, 1}, {"plan", 1, 1}, {"streams", 0, 0}, {"fields", 0, 0}, {"values", 1, 2}, {"templates", 0, 1}, {"markers", 0, 0}, {"format", 1, 2}, {NULL, 0, 0},
 };
+static const struct run_command write_commands[] = {{"mark", 2, 3}, {NULL, 0, 0}};
 static const struct {
     const char *name;
     bool value;
 } flags[] = {
     {"--format", true}, {"--since", true}, {"--until", true}, {"--tz", true}, {"--target", true}, {"--onset", true}, {"--lookback", true}, {"--top", true},
-    {"--explain", false}, {"--compare", true}, {"--timeout", true}, {"--after", true}, {"--help", false},
+    {"--explain", false}, {"--compare", true}, {"--timeout", true}, {"--after", true}, {"--help", false}, {"--at", true}, {"--host", true}, {"--service", true},
 };
 
 /* `lq tail` without --after does not end by itself. */
@@ -61,9 +63,9 @@ static enum lq_err check_flag(const char *arg, bool *takes_next, struct lq_error
     return lq_error_set(e, LQ_EINVAL, "the flag %.*s does not work with --server", (int)(n < 60 ? n : 60), arg);
 }
 
-enum lq_err run_check(const char *const *args, size_t n, struct lq_error *e)
+enum lq_err run_check(const char *const *args, size_t n, bool writes, struct lq_error *e)
 {
-    const struct run_command *c = read_commands;
+    const struct run_command *c = writes ? write_commands : read_commands;
     unsigned positional = 0;
     if (n == 0) {
         return lq_error_set(e, LQ_EINVAL, "a command is missing");
@@ -209,9 +211,8 @@ static void environment(const json_t *body, struct lq_arena *mem, char **env)
     env[n] = NULL;
 }
 
-static enum lq_err run(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
+static enum lq_err run(const struct ask *a, bool writes, const struct http_request *r, struct http_response *o, struct lq_error *e)
 {
-    const struct ask *a = ctx;
     json_error_t je;
     json_t *body = json_loadb(r->body.n > 0 ? r->body.p : "", r->body.n, 0, &je), *list = json_object_get(body, "args"), *x;
     const char *args[RUN_ARGS_MAX + 4] = {"lq", "--data", store_dir(a->store)};
@@ -230,7 +231,7 @@ static enum lq_err run(void *ctx, const struct http_request *r, struct http_resp
         }
     }
     if (err == LQ_OK) {
-        err = run_check(args + 3, n, e);
+        err = run_check(args + 3, n, writes, e);
     }
     if (err == LQ_OK) {
         environment(body, r->mem, env);
@@ -253,7 +254,18 @@ static enum lq_err run(void *ctx, const struct http_request *r, struct http_resp
     return err;
 }
 
+static enum lq_err run_reading(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
+{
+    return run(ctx, false, r, o, e);
+}
+
+static enum lq_err run_writing(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
+{
+    return run(ctx, true, r, o, e);
+}
+
 const struct http_route run_routes[] = {
-    {HTTP_POST, "/api/v1/lq/run", HTTP_READ, run, "a command of lq --server: {args, width, color, tz} -> {status, out, err}"},
+    {HTTP_POST, "/api/v1/lq/run", HTTP_READ, run_reading, "a command of lq --server: {args, width, color, tz} -> {status, out, err}"},
+    {HTTP_POST, "/api/v1/lq/run/write", HTTP_WRITE, run_writing, "one that writes (lq mark): the same"},
     {0, NULL, HTTP_OPEN, NULL, NULL},
 };

@@ -9,6 +9,6 @@
 #include "query/http/ask.h"
 
 /* args[0] is the command. LQ_EINVAL: a command, flag or file that is not answered from afar. */
-LQ_MUST enum lq_err run_check(const char *const *args, size_t n, struct lq_error *e);
+LQ_MUST enum lq_err run_check(const char *const *args, size_t n, bool writes, struct lq_error *e);
 
 #endif

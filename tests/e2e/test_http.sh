@@ -51,6 +51,9 @@ same fields
 same values host
 same templates
 same plan count
+same markers
+same markers --format json --since 2026-03-01
+same markers --format csv
 for refused in "load $dir/logs/web-1/access.log" "why $dir/logs/web-1/access.log" "debug stats"; do
   status=0
   "$BUILD/lq" $refused --server "$url" >/dev/null 2>"$dir/err" || status=$?
@@ -73,6 +76,12 @@ python3 "$SRC/tests/support/http_contracts.py" --tokens "$url"
 LQ_TOKEN=reader-0123456789abcdef "$BUILD/lq" streams --server "$url" | grep -q combined_time
 if "$BUILD/lq" streams --server "$url" 2>"$dir/err"; then exit 1; fi
 grep -q 'LQ_TOKEN' "$dir/err"
+# Markers from afar need the scope write; they are there at once.
+if LQ_TOKEN=reader-0123456789abcdef "$BUILD/lq" mark note flags --server "$url" 2>"$dir/err"; then exit 1; fi
+LQ_TOKEN=writer-0123456789abcdef "$BUILD/lq" mark note "flag day" --at '2026-03-03 12:00' --host web-1 --server "$url" | grep -q '^note flag day at 2026-03-03 12:00:00'
+LQ_TOKEN=reader-0123456789abcdef "$BUILD/lq" markers --server "$url" --since 2026-03-01 | grep -q '^2026-03-03 12:00:00  note .*flag day'
+if LQ_TOKEN=writer-0123456789abcdef "$BUILD/lq" mark nonsense x --server "$url" 2>"$dir/err"; then exit 1; fi
+grep -q 'unknown kind of marker "nonsense"' "$dir/err"
 stop
 
 # Refusals at the start

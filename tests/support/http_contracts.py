@@ -274,7 +274,7 @@ def fits(value, schema, doc, path):
 def openapi(source):
     doc = json.load(open(source + "/query/http/openapi.json"))
     asks = {"/api/v1/lq/query": {"query": "errors, avg(request_time) by host every 1d", "since": "2026-01-01"}, "/api/v1/lq/values": {"field": "host"}}
-    bodies = {"/api/v1/lq/run": {"args": ["streams"]}, "/api/v1/lq/markers": {"kind": "note"}, "/api/v1/cdevents": {"context": {"type": "dev.cdevents.service.deployed.0.2.0"}, "subject": {"id": "x"}}}
+    bodies = {"/api/v1/lq/run": {"args": ["streams"]}, "/api/v1/lq/run/write": {"args": ["mark", "note"]}, "/api/v1/lq/markers": {"kind": "note"}, "/api/v1/cdevents": {"context": {"type": "dev.cdevents.service.deployed.0.2.0"}, "subject": {"id": "x"}}}
     for path, item in doc["paths"].items():
         for method, op in item.items():
             s, h, d = call(method.upper(), path, bodies.get(path) if method == "post" and path in bodies else None, params=asks.get(path))

@@ -147,14 +147,17 @@ Test(http, command_lines_that_may_come_from_afar)
         while (n < 6 && good[i][n] != NULL) {
             n++;
         }
-        cr_assert(run_check(good[i], n, &e) == LQ_OK, "%s %s: %s", good[i][0], n > 1 ? good[i][1] : "", e.msg);
+        cr_assert(run_check(good[i], n, false, &e) == LQ_OK, "%s %s: %s", good[i][0], n > 1 ? good[i][1] : "", e.msg);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         size_t n = 0;
         while (n < 6 && bad[i][n] != NULL) {
             n++;
         }
-        cr_assert(run_check(bad[i], n, &e) == LQ_EINVAL, "%s %s", bad[i][0], n > 1 ? bad[i][1] : "");
+        cr_assert(run_check(bad[i], n, false, &e) == LQ_EINVAL, "%s %s", bad[i][0], n > 1 ? bad[i][1] : "");
     }
-    cr_assert(run_check(NULL, 0, &e) == LQ_EINVAL);
+    cr_assert(run_check(NULL, 0, false, &e) == LQ_EINVAL);
+    static const char *const mark[] = {"mark", "release", "2.4.1", "--at", "now", "--data=/x"}, *const why[] = {"why"};
+    cr_assert(run_check(mark, 5, true, &e) == LQ_OK && run_check(mark, 5, false, &e) == LQ_EINVAL && run_check(mark, 6, true, &e) == LQ_EINVAL);
+    cr_assert(run_check(why, 1, true, &e) == LQ_EINVAL);
 }
