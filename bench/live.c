@@ -1,14 +1,15 @@
 /*
  * live.c - what a running daemon writes: bytes to disk for each byte kept
  *
- *      lqlive FORMAT FILE DIR      (FILE may be a pipe)
+ *      lqlive FORMAT FILE DIR [hold]      (FILE may be a pipe; hold: a reader holds its snapshot for the first minute of every five, of event time)
  *
  * Reads lines as fast as it can, flushes at each new second of event time as lqd does at each second of the clock, and calls store_maintain between
- * flushes. Prints what went through write(2) to the store (/proc/self/io), what is kept (pages in use at the end) and the slowest flush.
+ * flushes; at each quarter of an hour it says how large the file is. Prints what went through write(2) to the store (/proc/self/io), what is kept (pages in use at the end) and the slowest flush.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "schema/format.h"
 #include "schema/timefmt.h"
@@ -36,6 +37,10 @@ static uint64_t written_bytes(void)
 struct run {
     struct store *store;
     struct window *window;
+    struct store *readers; /* its handle */
+    struct snapshot *held;
+    char file[4200];
+    int64_t quarter;
     uint64_t lines, flushes;
     int64_t flush_us, slowest_us, maintain_us;
 };
@@ -60,12 +65,35 @@ static enum lq_err flush(struct run *r, bool last, struct lq_error *e)
     return err;
 }
 
+static void say_size(const struct run *r, int64_t minute)
+{
+    struct stat sb;
+    printf("minute %lld: the file has %.1f MB\n", (long long)minute, stat(r->file, &sb) == 0 ? (double)sb.st_blocks * 512 / 1e6 : 0);
+}
+
+/* At a new second: the file's size, and the slow reader. */
+static enum lq_err each_second(struct run *r, int64_t passed_s, struct lq_error *e)
+{
+    bool hold = r->readers != NULL && passed_s % 300 < 60;
+    enum lq_err err = LQ_OK;
+    if (passed_s / 900 > r->quarter) {
+        r->quarter = passed_s / 900;
+        say_size(r, r->quarter * 15);
+    }
+    if (hold && r->held == NULL) {
+        err = snapshot_open(r->readers, &r->held, e);
+    } else if (!hold) {
+        snapshot_close(&r->held);
+    }
+    return err;
+}
+
 static enum lq_err run(struct run *r, struct parser *p, struct stream_use *use, FILE *in, struct lq_error *e)
 {
     char *line = NULL;
     size_t cap = 0;
     ssize_t n;
-    int64_t second = 0;
+    int64_t second = 0, first = 0;
     enum lq_err err = LQ_OK;
     while (err == LQ_OK && (n = getline(&line, &cap, in)) > 0) {
         struct record rec = {0};
@@ -73,13 +101,16 @@ static enum lq_err run(struct run *r, struct parser *p, struct stream_use *use, 
             continue;
         }
         if (rec.time_us / 1000000 > second && window_observations(r->window) > 0) {
+            first = first == 0 ? second : first;
             err = flush(r, false, e);
+            err = err == LQ_OK ? each_second(r, second - first, e) : err;
         }
         second = rec.time_us / 1000000 > second ? rec.time_us / 1000000 : second;
         window_observe(r->window, use, &rec);
         r->lines++;
     }
     free(line);
+    snapshot_close(&r->held);
     return err == LQ_OK ? flush(r, true, e) : err;
 }
 
@@ -91,9 +122,9 @@ int main(int argc, char **argv)
     const struct format *format = NULL;
     struct parser *parser = NULL;
     struct stream_use *use = NULL;
-    FILE *in = argc == 4 ? fopen(argv[2], "r") : NULL;
+    FILE *in = argc == 4 || argc == 5 ? fopen(argv[2], "r") : NULL;
     if (in == NULL) {
-        fprintf(stderr, "usage: lqlive FORMAT FILE DIR\n");
+        fprintf(stderr, "usage: lqlive FORMAT FILE DIR [hold]\n");
         return 2;
     }
     enum lq_err err = format_set_load(NULL, 0, &formats, &e);
@@ -102,6 +133,8 @@ int main(int argc, char **argv)
     err = err == LQ_OK ? window_new(r.store, &r.window, &e) : err;
     err = err == LQ_OK ? parser_new(&(struct parser_config){.format = format}, &parser, &e) : err;
     err = err == LQ_OK ? stream_use_open(r.store, parser_schema(parser), &use, &e) : err;
+    err = err == LQ_OK && argc == 5 ? store_open(argv[3], &(struct store_options){0}, &r.readers, &e) : err;
+    snprintf(r.file, sizeof r.file, "%s/data.mdb", argv[3]);
     uint64_t before = written_bytes();
     err = err == LQ_OK ? run(&r, parser, use, in, &e) : err;
     uint64_t written = written_bytes() - before;
@@ -126,6 +159,7 @@ int main(int argc, char **argv)
     stream_use_close(&use);
     parser_free(&parser);
     window_free(&r.window);
+    store_close(&r.readers);
     store_close(&r.store);
     format_set_free(&formats);
     fclose(in);

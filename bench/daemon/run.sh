@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # lqd under load, beside rsyslog and syslog-ng: lines per second and per CPU second from a TCP socket to the disk, memory, UDP loss, bytes written, idle CPU.
-# usage: bench/daemon/run.sh BUILD-DIR [LINES]        needs rsyslogd; syslog-ng from build/peers/syslog-ng, to which ./run deps unpacks it
+# usage: bench/daemon/run.sh BUILD-DIR [LINES [PART…]]    parts: tcp udp disk hour; all of them
+#              needs rsyslogd; syslog-ng from build/peers/syslog-ng, to which ./run deps unpacks it
 # SPDX-License-Identifier: MIT
 set -euo pipefail
 BUILD=$(realpath "$1") lines=${2:-2000000}
+parts=" ${*:3} "
+[ "$parts" != "  " ] || parts=" tcp udp disk hour "
+part() { [[ $parts == *" $1 "* ]]; }
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d)
 export TZ=UTC PATH=$PATH:/usr/sbin
@@ -23,10 +27,12 @@ f = open(sys.argv[2], "rb"); n = os.path.getsize(sys.argv[2]); at = 0
 while at < n: at += os.sendfile(s.fileno(), f.fileno(), at, 1 << 20)
 s.shutdown(socket.SHUT_WR); s.recv(1)'
 
-echo "generating $lines lines" >&2
-"$BUILD/lqgen" --scenario story --days 1 --lines "$lines" "$dir/logs" 2>/dev/null
-cat "$dir"/logs/web-*/access.log | awk '{ print "<190>Mar  2 10:00:00 web-1 nginx: " $0 }' | head -n "$lines" >"$dir/in"
-lines=$(wc -l <"$dir/in")
+if part tcp || part disk; then
+  echo "generating $lines lines" >&2
+  "$BUILD/lqgen" --scenario story --days 1 --lines "$lines" "$dir/logs" 2>/dev/null
+  cat "$dir"/logs/web-*/access.log | awk '{ print "<190>Mar  2 10:00:00 web-1 nginx: " $0 }' | head -n "$lines" >"$dir/in"
+  lines=$(wc -l <"$dir/in")
+fi
 # The same format, written so that it cannot be lowered to a scanner.
 mkdir "$dir/formats"
 sed 's/^name: .*/name: regex/; s/^priority: .*/priority: 99/; s/^pattern: .\^/&(?=.)/' "$root/schema/formats/combined_time.yaml" >"$dir/formats/regex.yaml"
@@ -127,30 +133,51 @@ CONF
   run_peer "syslog-ng, one regex, to a file" "$port" "$dir/out"
 }
 
-echo "TCP syslog, $lines lines of $(($(stat -c %s "$dir/in") / lines)) bytes, one loop:"
-for round in 1 2; do
-  run_lqd "lqd, combined_time (scanner)" combined_time
-  run_lqd "lqd, the same by PCRE2" regex
-  run_rsyslog
-  run_syslog_ng
+part_tcp() {
+  echo "TCP syslog, $lines lines of $(($(stat -c %s "$dir/in") / lines)) bytes, one loop:"
+  for round in 1 2; do
+    run_lqd "lqd, combined_time (scanner)" combined_time
+    run_lqd "lqd, the same by PCRE2" regex
+    run_rsyslog
+    run_syslog_ng
+  done
+}
+
+part_udp() {
+  echo "UDP, 1,000,000 datagrams from one sender:"
+  start_lqd combined_time 1
+  "$BUILD/lqsend" udp "$udp" 1000000 200000
+  pause 2
+  wait_for test "$(stored)" -gt 0
+  pause 2
+  echo "  stored $(stored) of 1000000"
+  stop
+}
+
+part_disk() {
+  echo "5,000 lines/s for 60 s, and then idle for 20 s:"
+  start_lqd combined_time 1
+  "$BUILD/lqsend" tcp "$tcp" 300000 5000 "$dir/in"
+  pause 2
+  written=$(awk '/^write_bytes/ { print $2 }' "/proc/$pid/io") before=$(cpu_of "$pid")
+  pause 20
+  after=$(cpu_of "$pid")
+  used=$("$lq" debug stats --data "$dir/store" | awk 'NR == 1 { gsub(",", ""); for (i = 1; i < NF; i++) if ($(i + 1) == "used") print $i * 4096 }')
+  awk -v w="$written" -v u="$used" -v b="$before" -v a="$after" 'BEGIN { printf "  written %.1f MB, kept %.1f MB: %.1f bytes for each kept; idle CPU %.2f %%\n", w / 1e6, u / 1e6, w / u, (a - b) / 20 * 100 }'
+  stop
+}
+
+# The same commits without the daemon around them, as fast as they go: 3,600 of 5,000 lines each. Beside it a reader that holds its snapshot for a minute of every five.
+part_hour() {
+  local how
+  for how in "" hold; do
+    rm -rf "$dir/hour"
+    mkdir "$dir/hour"
+    echo "An hour of event time, 5,000 lines in each second${how:+; a reader holds its snapshot for a minute of every five}:"
+    "$BUILD/lqsend" print - 18000000 0 @1772445600/5000 2>/dev/null | "$BUILD/lqlive" combined_time /dev/stdin "$dir/hour" $how | grep -E '^minute|^written|flushes' | sed 's/^/  /'
+  done
+}
+
+for p in tcp udp disk hour; do
+  if part $p; then part_$p; fi
 done
-
-echo "UDP, 1,000,000 datagrams from one sender:"
-start_lqd combined_time 1
-"$BUILD/lqsend" udp "$udp" 1000000 200000
-pause 2
-wait_for test "$(stored)" -gt 0
-pause 2
-echo "  stored $(stored) of 1000000"
-stop
-
-echo "5,000 lines/s for 60 s, and then idle for 20 s:"
-start_lqd combined_time 1
-"$BUILD/lqsend" tcp "$tcp" 300000 5000 "$dir/in"
-pause 2
-written=$(awk '/^write_bytes/ { print $2 }' "/proc/$pid/io") before=$(cpu_of "$pid")
-pause 20
-after=$(cpu_of "$pid")
-used=$("$lq" debug stats --data "$dir/store" | awk 'NR == 1 { gsub(",", ""); for (i = 1; i < NF; i++) if ($(i + 1) == "used") print $i * 4096 }')
-awk -v w="$written" -v u="$used" -v b="$before" -v a="$after" 'BEGIN { printf "  written %.1f MB, kept %.1f MB: %.1f bytes for each kept; idle CPU %.2f %%\n", w / 1e6, u / 1e6, w / u, (a - b) / 20 * 100 }'
-stop
