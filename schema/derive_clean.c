@@ -24,11 +24,22 @@ static size_t utf8_len(const unsigned char *p, size_t n)
     return bad ? 0 : len;
 }
 
+/* Are eight bytes all printable ASCII? Below 0x20 the subtraction borrows, 0x7f carries; what a borrow does to the byte above does not matter: the answer is no already. */
+static bool plain8(const char *p)
+{
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+    return ((x | (x + 0x0101010101010101ULL) | (x - 0x2020202020202020ULL)) & 0x8080808080808080ULL) == 0;
+}
+
 lq_str derive_clean(lq_str s, char *scratch, size_t cap)
 {
     static const char hex[] = "0123456789abcdef";
     size_t i = 0, n = 0;
     if (s.n <= cap) {
+        while (i + 8 <= s.n && plain8(s.p + i)) {
+            i += 8;
+        }
         while (i < s.n && (unsigned char)s.p[i] >= 0x20 && (unsigned char)s.p[i] < 0x7f) {
             i++;
         }

@@ -17,23 +17,26 @@ static char low(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+/* The first letters of all the words below: nearly every segment of nearly every line needs no look at the words (a tenth of all instructions of lqd, before). */
+static bool may_begin(char c)
+{
+    c = low(c);
+    return c == 'l' || c == 's' || c == 'w';
+}
+
 /* A segment of the path that begins with one of the words and ends there, or goes on with no letter: /Login.php, /user/sign_in, not /loginhelp. */
 static bool has_segment(lq_str target, const char *const *words, size_t n_words)
 {
-    size_t end = 0;
-    while (end < target.n && target.p[end] != '?' && target.p[end] != '#') {
-        end++;
-    }
-    for (size_t i = 0; i < end; i++) {
-        if (i > 0 && target.p[i - 1] != '/') {
+    for (size_t i = 0; i < target.n && target.p[i] != '?' && target.p[i] != '#'; i++) {
+        if ((i > 0 && target.p[i - 1] != '/') || !may_begin(target.p[i])) {
             continue;
         }
         for (size_t k = 0; k < n_words; k++) {
             size_t n = 0;
-            while (words[k][n] != '\0' && i + n < end && low(target.p[i + n]) == words[k][n]) {
+            while (words[k][n] != '\0' && i + n < target.n && low(target.p[i + n]) == words[k][n]) {
                 n++;
             }
-            char next = i + n < end ? low(target.p[i + n]) : '/';
+            char next = i + n < target.n ? low(target.p[i + n]) : '/';
             if (words[k][n] == '\0' && !(next >= 'a' && next <= 'z')) {
                 return true;
             }

@@ -110,3 +110,18 @@ Test(derive, json_agrees_with_jansson)
         lq_buf_fini(&scratch);
     }
 }
+
+Test(derive, clean_text_is_left_alone_byte_for_byte)
+{
+    char text[20], scratch[80];
+    for (unsigned at = 0; at < 19; at++) {
+        for (unsigned c = 0; c < 256; c++) {
+            memcpy(text, "GET /a~ /index.html", 19);
+            text[at] = (char)c;
+            lq_str out = derive_clean((lq_str){text, 19}, scratch, sizeof scratch);
+            bool plain = c >= 0x20 && c < 0x7f;
+            cr_assert(plain == (out.p == text), "byte %u at %u", c, at);
+            cr_assert(!plain ? out.n == (c == '\t' ? 19U : 22U) : out.n == 19, "byte %u at %u: %zu", c, at, out.n);
+        }
+    }
+}
