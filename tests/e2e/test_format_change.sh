@@ -65,6 +65,6 @@ streams "$d/f" | grep -q '^unparsed 18000 ' || fail "--format-name is not kept: 
 head -14000 "$d/time.log" >"$d/live.log"
 printf 'data: %s\nhttp: "off"\ninputs: [{type: stdin}]\n' "$d/live" >"$d/lqd.yaml"
 "$lqd" -c "$d/lqd.yaml" --once <"$d/live.log" >/dev/null 2>&1
-[ "$(streams "$d/live" | awk '$1 ~ /^combined/ { n += $2 } END { print n >= 13700 }')" = 1 ] || fail "live: $(streams "$d/live")"
+[ "$(streams "$d/live" | awk '$1 ~ /^combined/ { n += $2 } END { print (n >= 13700) }')" = 1 ] || fail "live: $(streams "$d/live")"
 "$lq" markers --data "$d/live" | grep -q '^2026-03-02 16:4.:..  format .*combined_time ' || fail "live: $("$lq" markers --data "$d/live")"
 echo ok

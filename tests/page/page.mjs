@@ -39,6 +39,7 @@ want((await first.locator("canvas").count()) > 0, "with a chart");
 want(/release 2\.4\.3/.test(await page.locator("table").innerText()), "the latest release is cleared");
 
 await view(page, "#/overview");
+await page.waitForFunction(() => document.querySelectorAll("canvas").length >= 5, null, { timeout: 60000 }).catch(() => {}); // a busy machine may still show the view before
 want((await page.locator("canvas").count()) >= 5, "charts of traffic, errors and latency");
 const asked = page.waitForRequest((r) => r.url().includes("/api/v1/lq/query") && /since=2026-/.test(r.url()), { timeout: 30000 });
 const box = await page.locator(".u-over").first().boundingBox();
