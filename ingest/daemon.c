@@ -474,10 +474,11 @@ static void stdin_drained(void *arg)
     ev_async_send(d->main, &d->drained);
 }
 
+/* Not the default loop: that one waits for every child of the process, also for those that http/run.c waits for itself. */
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 static void watch(struct daemon *d)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-    d->main = d->env.main = ev_default_loop(EVFLAG_AUTO);
+    d->main = d->env.main = ev_loop_new(EVFLAG_AUTO);
     LQ_ASSERT(d->main != NULL);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         ev_signal_init(&d->signals[i], on_signal, signals[i]);
@@ -489,6 +490,19 @@ static void watch(struct daemon *d)
     ev_async_start(d->main, &d->drained);
     d->env.drained = stdin_drained;
     d->env.arg = d;
+}
+
+/* Everything is stored: a second signal changes nothing any more. */
+static void unwatch(struct daemon *d)
+{
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0] && d->main != NULL; i++) {
+        ev_signal_stop(d->main, &d->signals[i]);
+        signal(signals[i], SIG_IGN);
+    }
+    if (d->main != NULL) {
+        ev_async_stop(d->main, &d->drained);
+        ev_loop_destroy(d->main);
+    }
 }
 
 int daemon_run(const struct daemon_options *o)
@@ -517,6 +531,7 @@ int daemon_run(const struct daemon_options *o)
         ev_run(d->main, 0);
     }
     int stopped = stop_all(d);
+    unwatch(d);
     free(d);
     return status != STATUS_DONE ? status : stopped;
 }

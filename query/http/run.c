@@ -184,8 +184,10 @@ static enum lq_err collect(const struct http_request *r, struct child *c, struct
     }
     close(c->out);
     close(c->err);
-    while (waitpid(c->pid, status, 0) < 0 && errno == EINTR) {
+    pid_t ended;
+    while ((ended = waitpid(c->pid, status, 0)) < 0 && errno == EINTR) {
     }
+    LQ_ASSERT(ended == c->pid); /* a status that somebody else took must not pass for 0 */
     if (large) {
         lq_error_set(e, LQ_ELIMIT, "the answer is larger than %d MiB", RUN_OUT_BYTES_MAX >> 20);
         lq_error_hint(e, "ask for fewer series, longer steps or a shorter range");

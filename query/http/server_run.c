@@ -17,7 +17,7 @@ static void on_signal(struct ev_loop *loop, ev_signal *w, int events)
 
 enum lq_err http_server_run(const struct http_server_options *o, void (*ready)(void *ctx, uint16_t port), void *ctx, struct lq_error *e)
 {
-    struct ev_loop *loop = ev_default_loop(0);
+    struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO); /* the default loop would wait for children that run.c waits for */
     struct http_server *server = NULL;
     ev_signal signals[2];
     LQ_ASSERT(loop != NULL);
