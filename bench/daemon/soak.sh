@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # lqd for a while under full load, with readers, rotation and retention at work: is memory flat, is the file flat once retention has settled, are the counts exact?
-# usage: bench/daemon/soak.sh BUILD-DIR [MINUTES [DISK-MAX [SEED]]]        20 minutes, 192MiB
+# usage: bench/daemon/soak.sh BUILD-DIR [MINUTES [DISK-MAX]]        20 minutes, 192MiB
 #
 # A sender gives lines over TCP as fast as they are taken, their event time going 500 times as fast as the clock or more, so that the 10 s tier loses what is older
 # than two days; DISK-MAX makes the others lose, too. Beside it a followed file is written, renamed and compressed, queries and a tail run, HTTP is asked.
