@@ -227,8 +227,9 @@ enum lq_err exec__row(struct run *x, uint32_t group, uint32_t step, const double
     struct group_rows *g = &x->rows[x->pass][group];
     uint32_t columns = x->q->n_columns;
     size_t cap = g->cap_step * sizeof *g->step + g->cap_values * sizeof *g->values;
-    lq_grow(&g->step, &g->cap_step, g->n + 1, sizeof *g->step);
-    lq_grow(&g->values, &g->cap_values, ((size_t)g->n + 1) * columns, sizeof *g->values);
+    size_t rows = g->n == 0 && x->q->n_by == 0 ? x->r->steps : (size_t)g->n + 1; /* without by every step has one */
+    lq_grow(&g->step, &g->cap_step, rows, sizeof *g->step);
+    lq_grow(&g->values, &g->cap_values, rows * columns, sizeof *g->values);
     g->step[g->n] = step;
     memcpy(g->values + (size_t)g->n * columns, values, columns * sizeof *values);
     g->n++;

@@ -72,7 +72,7 @@ static bool read_zone(const char *path, struct timezone_rules *tz)
     if (f == NULL) {
         return false;
     }
-    uint8_t *data = lq_alloc(TZIF_BYTES_MAX);
+    uint8_t *data = lq_realloc(NULL, TZIF_BYTES_MAX); /* not zeroed: most of it is never touched */
     size_t n = fread(data, 1, TZIF_BYTES_MAX, f);
     fclose(f);
     bool ok = parse_tzif(data, n, tz);

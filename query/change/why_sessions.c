@@ -29,8 +29,8 @@ static bool rise_of(struct why *y, uint32_t stream, struct why_sessions *out)
         lost = why__is_lost_session(st->info->schema, g->dim, why__value(y, stream, g->dim, g->value)) ? g : lost;
     }
     struct split c;
-    if (lost == NULL || !why__split(lost->count, st->total.count, true, y->near.steps, 1, y->near.steps - 1, &c) || c.p > SESSIONS_P ||
-        c.after < SESSIONS_RISE * c.before) {
+    if (lost == NULL || !why__split(lost->count, st->total.count, true, y->near.steps, 1, y->near.steps - 1, &c) ||
+        c.p > SESSIONS_P || c.after < SESSIONS_RISE * c.before) {
         return false;
     }
     *out = (struct why_sessions){.stream = why__printf(y->a, "%s", st->info->schema->name),
@@ -54,7 +54,8 @@ void why__sessions(struct why *y)
     for (uint32_t i = 0; i < y->near.n_streams; i++) {
         struct why_sessions s;
         bool nearest = i == y->target_stream;
-        if (y->near.steps >= 8 && rise_of(y, i, &s) && (nearest || y->a->sessions.stream == NULL || s.lost > y->a->sessions.lost)) {
+        if (y->near.steps >= 8 && rise_of(y, i, &s) &&
+            (nearest || y->a->sessions.stream == NULL || s.lost > y->a->sessions.lost)) {
             y->a->sessions = s;
             if (nearest) {
                 return;
