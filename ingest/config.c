@@ -94,6 +94,7 @@ static const struct key http_keys[] = {
     {"tls_key", KEY_TEXT, CF(http_tls_key), 0, 0, 0, NULL, 0},
     {"cors_origin", KEY_TEXT, CF(http_cors_origin), 0, 0, 0, NULL, 0},
     {"rate_max", KEY_NUMBER32, CF(http_rate_max), 0, 0, 1000000, NULL, 0},
+    {"time_max", KEY_DURATION, CF(http_time_us), 0, SECOND_US / 100, HOUR_US, NULL, 0},
 };
 enum { HTTP_KEYS = sizeof http_keys / sizeof http_keys[0] };
 

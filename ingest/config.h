@@ -47,6 +47,7 @@ struct config {
     unsigned mask_kinds;
     const char *data, *formats_dir, *user, *group, *tz_name;
     const char *http, *http_tokens, *http_tls_cert, *http_tls_key, *http_cors_origin; /* http: "off" = none */
+    int64_t http_time_us;   /* of one request; 0 = the server's own */
     uint32_t http_rate_max; /* requests a second from one address; 0 = any number */
     struct timezone_rules *tz;
     uint32_t threads;

@@ -73,7 +73,7 @@ static enum lq_err web_start(struct daemon *d, void *ctx, struct lq_error *e)
     w->own[0] = (struct http_route){HTTP_GET, "/metrics", HTTP_READ, get_metrics, "counters of lqd for Prometheus"};
     w->own[1] = (struct http_route){HTTP_GET, "/readyz", HTTP_OPEN, get_ready, "the store takes commits"};
     struct http_server_options o = {.address = host, .port = (uint16_t)strtoul(port, NULL, 10), .tls_cert = c->http_tls_cert, .tls_key = c->http_tls_key,
-                                    .token_file = c->http_tokens, .cors_origin = c->http_cors_origin, .rate_max = c->http_rate_max, .nice = HTTP_NICE};
+                                    .token_file = c->http_tokens, .cors_origin = c->http_cors_origin, .rate_max = c->http_rate_max, .time_ms = (unsigned)(c->http_time_us / 1000), .nice = HTTP_NICE};
     o.tables[0] = (struct http_route_table){w->own, w};
     o.tables[1] = (struct http_route_table){push_routes, d};
     o.n_tables = 2;

@@ -90,15 +90,14 @@ static void compare_notice(struct snapshot *s, const struct query *q, const stru
     }
 }
 
-static void finish(struct snapshot *s, const struct query *q, struct result *r)
+static enum lq_err finish(struct snapshot *s, const struct query *q, const struct budget *b, struct result *r, struct lq_error *e)
 {
-    if (q->change) {
-        exec__changes(r);
-    }
+    enum lq_err err = q->change ? exec__changes(r, b, e) : LQ_OK;
     exec__order(r, q);
     r->records = snapshot_counter(s, "lines");
     r->unparsed = r->records - snapshot_counter(s, "parsed");
     r->overflow = snapshot_counter(s, "overflow_values") + snapshot_counter(s, "overflow_series") + snapshot_counter(s, "overflow_cells");
+    return err;
 }
 
 static enum lq_err execute(struct snapshot *s, const struct query *q, const struct exec_options *o, bool plan_only, struct result *out, struct lq_error *e)
@@ -112,9 +111,8 @@ static enum lq_err execute(struct snapshot *s, const struct query *q, const stru
     memcpy(out->column_names, q->column_names, sizeof out->column_names);
     if (exec__heavy_field(s, q, &at).n > 0 && q->lines == 0) {
         enum lq_err err = exec__heavy(s, q, o, plan_only, out, e);
-        if (err == LQ_OK) {
-            finish(s, q, out);
-        } else {
+        err = err == LQ_OK ? finish(s, q, &o->budget, out, e) : err;
+        if (err != LQ_OK) {
             result_fini(out);
         }
         return err;
@@ -141,9 +139,9 @@ static enum lq_err execute(struct snapshot *s, const struct query *q, const stru
     exec__value_notices(s, q, use, out);
     compare_notice(s, q, o, use, out);
     if (!plan_only && q->lines == 0) {
-        finish(s, q, out);
+        err = finish(s, q, &o->budget, out, e);
     }
-    err = snapshot_check(s, e); /* a dictionary that cannot be read looks empty: no answer is better than a wrong one */
+    err = err == LQ_OK ? snapshot_check(s, e) : err; /* a dictionary that cannot be read looks empty: no answer is better than a wrong one */
     if (err != LQ_OK) {
         result_fini(out);
     }

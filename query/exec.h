@@ -20,6 +20,7 @@
 #ifndef LQ_EXEC_H
 #define LQ_EXEC_H
 
+#include "query/budget.h"
 #include "query/lang/lang.h"
 #include "schema/timefmt.h"
 #include "store/reader.h"
@@ -33,10 +34,7 @@ struct exec_options {
     bool exact;             /* the range as it is given: not clamped to what is stored */
     const struct timezone_rules *tz; /* steps are aligned to its midnight; NULL = UTC */
     uint32_t auto_steps;             /* at most, for `every auto`; 0 = AUTO_STEPS */
-    int64_t deadline_us;             /* clock_monotonic_us when to give up; 0 = never */
-    bool (*stopped)(const void *ctx); /* asked now and then: nobody waits for the answer any more; NULL = never */
-    const void *stopped_ctx;
-    int64_t bytes_max;               /* memory of the answer; 0 = RESULT_BYTES_MAX */
+    struct budget budget;            /* bytes_max 0 = RESULT_BYTES_MAX */
     struct format_set *formats;      /* for | lines: example lines are parsed again to test fields that they were not filed under; may be NULL */
 };
 

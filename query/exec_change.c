@@ -85,21 +85,24 @@ static void column_changes(struct result *r, struct result_series *s, uint32_t c
     }
 }
 
-void exec__changes(struct result *r)
+enum lq_err exec__changes(struct result *r, const struct budget *b, struct lq_error *e)
 {
     uint32_t n = r->steps;
     if (n < CHANGE_STEPS_MIN) {
         lq_buf_printf(&r->notices, "%u steps are too few to look for changes: at least %d (a longer range, or a shorter every)\n", n, CHANGE_STEPS_MIN);
-        return;
+        return LQ_OK;
     }
+    enum lq_err err = LQ_OK;
     double *y = lq_alloc(3 * (size_t)n * sizeof *y);
     uint32_t *at = lq_alloc((size_t)n * sizeof *at);
-    for (uint32_t i = 0; i < r->n_series; i++) {
+    for (uint32_t i = 0; i < r->n_series && err == LQ_OK; i++) {
         size_t cap = 0;
-        for (uint32_t c = 0; c < r->q->n_columns; c++) {
+        for (uint32_t c = 0; c < r->q->n_columns && err == LQ_OK; c++) {
+            err = budget_check(b, e);
             column_changes(r, &r->series[i], c, y, y + n, y + 2 * (size_t)n, at, &cap);
         }
     }
     free(at);
     free(y);
+    return err;
 }

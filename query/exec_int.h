@@ -135,7 +135,7 @@ int32_t exec__group(struct run *x, const uint32_t key[QUERY_BY_MAX]);
 void exec__cells_reserve(struct run *x);
 static inline long long exec__bytes_max(const struct run *x)
 {
-    return x->o->bytes_max > 0 ? x->o->bytes_max : RESULT_BYTES_MAX;
+    return x->o->budget.bytes_max > 0 ? x->o->budget.bytes_max : RESULT_BYTES_MAX;
 }
 void exec__cells_add(struct run *x, const struct fragment *f, uint32_t r, size_t at, bool error, bool counts);
 /* Steps before `step` are complete: they become rows. */
@@ -156,7 +156,7 @@ LQ_MUST enum lq_err exec__lines(struct snapshot *s, const struct query *q, const
 /* exec_dist.c: a query with dist() as one without */
 LQ_MUST enum lq_err exec__spell_out(struct snapshot *s, const struct query *q, const struct exec_options *o, struct query **out, struct lq_error *e);
 /* exec_change.c, exec_order.c */
-void exec__changes(struct result *r);
+LQ_MUST enum lq_err exec__changes(struct result *r, const struct budget *b, struct lq_error *e);
 void exec__order(struct result *r, const struct query *q);
 
 #endif

@@ -153,19 +153,6 @@ static void close_source(struct source *c)
     free(c->error);
 }
 
-static enum lq_err over_deadline(struct run *x)
-{
-    if (x->o->stopped != NULL && x->o->stopped(x->o->stopped_ctx)) {
-        return lq_error_set(x->e, LQ_ELIMIT, "nobody waits for the answer any more");
-    }
-    if (x->o->deadline_us == 0 || clock_monotonic_us() < x->o->deadline_us) {
-        return LQ_OK;
-    }
-    lq_error_set(x->e, LQ_ELIMIT, "the query takes longer than its time limit");
-    lq_error_hint(x->e, "use a shorter range (--since), a longer every, or a larger --timeout");
-    return LQ_ELIMIT;
-}
-
 /* All sources together, one period of the store after the other. */
 static enum lq_err run_pass(struct run *x)
 {
@@ -186,7 +173,7 @@ static enum lq_err run_pass(struct run *x)
                 err = err == LQ_OK ? scan_part(c[i].scan, &c[i].f, &c[i].period, x->e) : err;
             }
         }
-        err = err == LQ_OK ? over_deadline(x) : err;
+        err = err == LQ_OK ? budget_check(&x->o->budget, x->e) : err;
     }
     if (err == LQ_OK) {
         err = exec__cells_finish(x, x->r->steps);

@@ -14,7 +14,7 @@
 
 const struct command commands[] = {
     {"why", "why [FILE… | -] [flags]", "What changed before the errors started? With files: answers from them alone, keeps nothing.",
-     READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL | FLAG_TARGET | FLAG_ONSET | FLAG_LOOKBACK | FLAG_TOP | FLAG_EXPLAIN | FLAGS_LOADING, cmd_why},
+     READ_FLAGS | FLAG_FORMAT | FLAG_SINCE | FLAG_UNTIL | FLAG_TARGET | FLAG_ONSET | FLAG_LOOKBACK | FLAG_TOP | FLAG_EXPLAIN | FLAG_TIMEOUT | FLAGS_LOADING, cmd_why},
     {"mark", "mark release|rollback|restart|config|note NAME [TEXT] [flags]", "Record what people did and no log says: lq mark release 2.4.1 --at \"2026-03-02 10:00\"",
      READ_FLAGS | FLAG_AT | FLAG_HOST | FLAG_SERVICE, cmd_mark},
     {"markers", "markers [FILE… | -] [flags]", "What was done: recorded markers, and restarts, releases and the like that the logs show.",
@@ -32,7 +32,7 @@ const struct command commands[] = {
     {"templates", "templates [REGEX] [--compare DURATION]", "The kinds of messages; with --compare what is new, gone, more, fewer.", READ_FLAGS | FLAG_COMPARE, cmd_templates},
     {"format", "format list | show NAME | try FILE | detect FILE… | bench [NAME]", "The known log formats; what a line becomes, or where it stops matching; what a line costs.",
      FLAG_FORMAT_NAME | FLAG_FORMATS | FLAG_TZ, cmd_format},
-    {"web", "web", "Serve the store over HTTP on this machine: the page, Grafana's data sources, the API.", READ_FLAGS | FLAG_LISTEN | FLAG_TOKENS, cmd_web},
+    {"web", "web", "Serve the store over HTTP on this machine: the page, Grafana's data sources, the API.", READ_FLAGS | FLAG_LISTEN | FLAG_TOKENS | FLAG_TIMEOUT, cmd_web},
     {"backup", "backup DIR", "A whole, compacted copy of the store in a new directory, made while others read and write.", FLAG_DATA, cmd_backup},
     {"debug", "debug digest | verify | stats | dump | changepoints FILE", "Look inside the store; change points of any series.", READ_FLAGS, cmd_debug},
     {"completion", "completion bash | zsh | fish", "Completion for a shell: source <(lq completion bash)", 0, cmd_completion},

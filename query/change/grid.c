@@ -18,6 +18,7 @@ struct reading { /* one stream */
     uint32_t *index[DIM_MAX]; /* index[dim][value] = series + 1, 0 = not followed */
     uint8_t *error;           /* by series id */
     const double *log_of_bin;
+    struct lq_error *e;
 };
 
 static void alloc_series(struct grid *g, struct grid_series *x, uint32_t n_measures)
@@ -28,6 +29,8 @@ static void alloc_series(struct grid *g, struct grid_series *x, uint32_t n_measu
         x->log_sum[m] = lq_arena_alloc(&g->mem, g->steps * sizeof *x->log_sum[m]);
         x->log_n[m] = lq_arena_alloc(&g->mem, g->steps * sizeof *x->log_n[m]);
     }
+    g->bytes += (int64_t)g->steps *
+                (int64_t)(2 * sizeof *x->count + n_measures * (sizeof *x->log_sum[0] + sizeof *x->log_n[0]));
 }
 
 struct ranked {
@@ -46,26 +49,34 @@ static int by_count(const void *a, const void *b)
     return lq_str_cmp(x->text, y->text);
 }
 
-static void follow(struct reading *r, uint32_t dim, uint32_t value, bool measured, size_t *cap)
+static enum lq_err follow(struct reading *r, uint32_t dim, uint32_t value, bool measured, size_t *cap)
 {
     struct grid_series one = {.dim = dim, .value = value};
+    int64_t most = r->o->budget != NULL ? r->o->budget->bytes_max : 0;
+    if (most > 0 && r->g->bytes > most) {
+        lq_error_set(r->e, LQ_ELIMIT, "the series to look at need more than %lld MB", (long long)(most >> 20));
+        lq_error_hint(r->e, "fewer of them, or less time: --until, or a store of these logs alone");
+        return LQ_ELIMIT;
+    }
     alloc_series(r->g, &one, measured ? r->gs->info->schema->n_measures : 0);
     lq_grow(&r->gs->series, cap, r->gs->n_series + 1, sizeof *r->gs->series);
     r->gs->series[r->gs->n_series++] = one;
     r->index[dim][value] = r->gs->n_series;
+    return LQ_OK;
 }
 
 /* The values followed: what was never seen before the range has half of the places, the most frequent of the others the
  * rest. */
-static void choose_series(struct reading *r)
+static enum lq_err choose_series(struct reading *r)
 {
+    enum lq_err err = LQ_OK;
     struct grid_stream *gs = r->gs;
     const struct stream_schema *x = gs->info->schema;
     int64_t from_us = r->g->from_s * 1000000, to_us = r->o->to_s * 1000000;
     size_t cap = 0;
     alloc_series(r->g, &gs->total, x->n_measures);
     gs->total.dim = UINT32_MAX;
-    for (uint32_t d = DIM_HOST; d < x->n_dims; d++) {
+    for (uint32_t d = DIM_HOST; d < x->n_dims && err == LQ_OK; d++) {
         uint32_t n = snapshot_values(r->s, gs->info->id, d), k = 0, fresh = 0;
         struct ranked *v = lq_alloc((n + 1) * sizeof *v);
         r->index[d] = lq_arena_alloc(&r->g->mem, (n + 1) * sizeof *r->index[d]);
@@ -78,20 +89,21 @@ static void choose_series(struct reading *r)
         }
         qsort(v, k, sizeof *v, by_count);
         bool measured = (x->sketch_by >> d & 1) != 0;
-        for (uint32_t i = 0; i < k && fresh < GRID_VALUES_MAX / 2; i++) {
+        for (uint32_t i = 0; i < k && fresh < GRID_VALUES_MAX / 2 && err == LQ_OK; i++) {
             if (v[i].fresh) {
-                follow(r, d, v[i].value, measured, &cap);
+                err = follow(r, d, v[i].value, measured, &cap);
                 fresh++;
             }
         }
-        for (uint32_t i = 0, taken = fresh; i < k && taken < GRID_VALUES_MAX; i++) {
+        for (uint32_t i = 0, taken = fresh; i < k && taken < GRID_VALUES_MAX && err == LQ_OK; i++) {
             if (r->index[d][v[i].value] == 0) {
-                follow(r, d, v[i].value, measured, &cap);
+                err = follow(r, d, v[i].value, measured, &cap);
                 taken++;
             }
         }
         free(v);
     }
+    return err;
 }
 
 static void add(struct grid_series *x, uint32_t t, float count, bool error, const double *log_sum, const float *log_n,
@@ -177,7 +189,8 @@ static enum lq_err read_section(struct reading *rd, enum section section, unsign
     struct scan *c = NULL;
     const struct fragment *f;
     enum lq_err err = scan_open(rd->s, rd->gs->info->id, rd->o->tier, section, g->from_s, end, what, &c, e);
-    while (err == LQ_OK && (err = scan_next(c, &f, &period, e)) == LQ_OK && f != NULL) {
+    while (err == LQ_OK && (err = rd->o->budget != NULL ? budget_check(rd->o->budget, e) : LQ_OK) == LQ_OK &&
+           (err = scan_next(c, &f, &period, e)) == LQ_OK && f != NULL) {
         for (uint32_t r = 0; r < f->rows; r++) {
             int64_t t_s = period + (int64_t)f->slot[r] * tiers[rd->o->tier].step_s;
             if (t_s < g->from_s || t_s >= end || f->id[r] >= known) {
@@ -198,7 +211,10 @@ static enum lq_err read_stream(struct reading *rd, struct lq_error *e)
 {
     const struct stream_info *info = rd->gs->info;
     bool measures = info->schema->n_measures > 0, hours = rd->o->tier == TIER_1H;
-    choose_series(rd);
+    enum lq_err err = choose_series(rd);
+    if (err != LQ_OK) {
+        return err;
+    }
     uint32_t n = snapshot_n_series(rd->s, info->id);
     rd->error = lq_alloc(n + 1);
     for (uint32_t i = 0; i < n; i++) {
@@ -209,7 +225,7 @@ static enum lq_err read_stream(struct reading *rd, struct lq_error *e)
         rd->gs->n_windows = n;
         rd->gs->windows = lq_arena_alloc(&rd->g->mem, (n + 1) * sizeof *rd->gs->windows);
     }
-    enum lq_err err = read_section(rd, SECTION_CELLS, measures && !hours ? FRAGMENT_BINS : FRAGMENT_COUNTS, e);
+    err = read_section(rd, SECTION_CELLS, measures && !hours ? FRAGMENT_BINS : FRAGMENT_COUNTS, e);
     if (err == LQ_OK && measures && hours) {
         err = read_section(rd, SECTION_MARGINALS, FRAGMENT_BINS, e);
     }
@@ -247,7 +263,7 @@ enum lq_err grid_read(struct snapshot *s, const struct grid_options *o, struct g
     for (uint32_t i = 0; i < snapshot_streams(s) && err == LQ_OK; i++) {
         const struct stream_info *info = snapshot_stream(s, i);
         if (info->lines > 0) {
-            struct reading rd = {.s = s, .g = g, .gs = &g->streams[g->n_streams++], .o = o, .log_of_bin = log_of_bin};
+            struct reading rd = {.s = s, .g = g, .gs = &g->streams[g->n_streams++], .o = o, .log_of_bin = log_of_bin, .e = e};
             rd.gs->info = info;
             err = read_stream(&rd, e);
         }

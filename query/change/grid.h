@@ -11,6 +11,7 @@
 #ifndef LQ_GRID_H
 #define LQ_GRID_H
 
+#include "query/budget.h"
 #include "store/reader.h"
 
 enum {
@@ -38,6 +39,7 @@ struct grid_stream {
 struct grid {
     int64_t from_s, step_s;
     uint32_t steps, n_streams;
+    int64_t bytes;               /* of all series */
     struct grid_stream *streams; /* those with lines, in the order of the snapshot */
     struct lq_arena mem;
 };
@@ -46,6 +48,7 @@ struct grid_options {
     int tier;                     /* TIER_10S or TIER_1MIN: cells; TIER_1H: cells for counts, marginals for measures */
     bool windows;
     int64_t before_to_s, after_from_s, after_to_s; /* before = [from, before_to), after = [after_from, after_to) */
+    const struct budget *budget; /* NULL = none; bytes_max is for each grid */
 };
 LQ_MUST enum lq_err grid_read(struct snapshot *s, const struct grid_options *o, struct grid *out, struct lq_error *e);
 void grid_fini(struct grid *g);

@@ -39,6 +39,14 @@ void why__notice(struct why_answer *a, const char *text)
     }
 }
 
+bool why__over(struct why *y)
+{
+    if (y->over == LQ_OK) {
+        y->over = budget_check(&y->o->budget, &y->over_error);
+    }
+    return y->over != LQ_OK;
+}
+
 lq_str why__value(struct why *y, uint32_t stream, uint32_t dim, uint32_t value)
 {
     return snapshot_value(y->s, why__info(y, stream)->id, dim, value)->text;
@@ -110,7 +118,7 @@ static struct grid_options far_options(struct why *y)
     const struct why_answer *a = y->a;
     double lines = 0;
     bool minutes = true;
-    struct grid_options o = {.from_s = a->from_us / US, .to_s = a->to_us / US + 1};
+    struct grid_options o = {.from_s = a->from_us / US, .to_s = a->to_us / US + 1, .budget = &y->o->budget};
     for (uint32_t i = 0; i < snapshot_streams(y->s); i++) {
         const struct stream_info *x = snapshot_stream(y->s, i);
         lines += (double)x->lines;
@@ -148,7 +156,7 @@ static struct grid_options near_options(struct why *y)
     const struct why_answer *a = y->a;
     int64_t end = x->ongoing ? a->to_us / US + 1 : x->end_us / US + NEAR_RECOVERY_S,
             limit = x->time_us / US + (int64_t)(scale * NEAR_AFTER_S);
-    struct grid_options o = {.tier = TIER_1MIN, .step_s = 60, .windows = true};
+    struct grid_options o = {.tier = TIER_1MIN, .step_s = 60, .windows = true, .budget = &y->o->budget};
     o.from_s = x->low_us / US - (int64_t)(scale * NEAR_BEFORE_S);
     o.from_s = o.from_s < a->from_us / US ? a->from_us / US : o.from_s;
     o.to_s = end < limit ? end : limit;
@@ -251,21 +259,26 @@ static void say_coverage(struct why *y)
 
 static enum lq_err explain(struct why *y, struct lq_error *e)
 {
+    static void (*const parts[])(struct why *) = {why__find_where,      why__find_events,     why__far_findings,
+                                                  why__near_findings,   why__volume_findings, why__accept_findings,
+                                                  why__place_surges,    why__rank,            why__impact,
+                                                  why__sessions};
     struct why_answer *a = y->a;
     enum lq_err err = read_grids(y, e);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && err == LQ_OK; i++) {
+        if (!why__over(y)) {
+            parts[i](y);
+        }
+        if (y->over != LQ_OK) {
+            err = y->over;
+            if (e != NULL) {
+                *e = y->over_error;
+            }
+        }
+    }
     if (err != LQ_OK) {
         return err;
     }
-    why__find_where(y);
-    why__find_events(y);
-    why__far_findings(y);
-    why__near_findings(y);
-    why__volume_findings(y);
-    why__accept_findings(y);
-    why__place_surges(y);
-    why__rank(y);
-    why__impact(y);
-    why__sessions(y);
     if (a->n_suspects == 0) {
         why__notice(a, "nothing in these logs changed before it started");
     } else if (strcmp(a->suspects[0].confidence, "low") == 0) {

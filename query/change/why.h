@@ -17,6 +17,7 @@
 #ifndef LQ_WHY_H
 #define LQ_WHY_H
 
+#include "query/budget.h"
 #include "schema/timefmt.h"
 #include "store/reader.h"
 
@@ -57,6 +58,7 @@ struct why_options {
     int64_t onset_us;  /* INT64_MIN: found */
     int64_t lookback_us; /* how long before the onset causes are looked for; 0: everything stored */
     uint32_t top;        /* 0: 5 */
+    struct budget budget;
 };
 
 struct why_subject {

@@ -71,7 +71,7 @@ static void exact_hosts(struct why *y, struct event *e)
     e->n_hosts = 0;
     if (info->tier_from_s[TIER_1MIN] <= lo &&
         scan_open(y->s, info->id, TIER_1MIN, SECTION_CELLS, lo, hi, FRAGMENT_COUNTS, &c, NULL) == LQ_OK) {
-        while (scan_next(c, &f, &period, NULL) == LQ_OK && f != NULL) {
+        while (!why__over(y) && scan_next(c, &f, &period, NULL) == LQ_OK && f != NULL) {
             for (uint32_t r = 0; r < f->rows; r++) {
                 int64_t t = period + (int64_t)f->slot[r] * tiers[TIER_1MIN].step_s;
                 const uint32_t *ids = snapshot_series(y->s, info->id, f->id[r]);
@@ -457,7 +457,7 @@ static void find_hosts(struct why *y)
 {
     uint32_t exact = 0;
     int64_t limit = why__incident(y)->high_us + 600 * US;
-    for (uint32_t i = y->n_events; i-- > 0;) { /* the last ones before the onset to the minute, the others roughly */
+    for (uint32_t i = y->n_events; i-- > 0 && !why__over(y);) { /* the last ones before the onset to the minute, the others roughly */
         struct event *e = &y->events[i];
         if (e->stream == NO_DIM) {
             continue;

@@ -285,7 +285,7 @@ static void test_stream(struct why *y, uint32_t i, uint32_t n)
     for (uint32_t m = 0; m < s->n_measures; m++) {
         test_measure(y, &p, m, 0, n, 1);
     }
-    for (uint32_t k = 0; k < st->n_series; k++) {
+    for (uint32_t k = 0; k < st->n_series && !why__over(y); k++) {
         p.x = &st->series[k];
         if (p.x->dim == DIM_VERSION || why__repeats(s, p.x->dim)) {
             continue; /* events of their own; what another dimension says already */
@@ -317,7 +317,7 @@ void why__far_findings(struct why *y)
 /* The same records under two dimensions (a logger and its only message) are one finding; the message says more. */
 static void drop_twins(struct why *y)
 {
-    for (size_t i = 0; i < y->n_findings; i++) {
+    for (size_t i = 0; i < y->n_findings && !why__over(y); i++) {
         struct finding *f = &y->findings[i];
         for (size_t j = 0; j < y->n_findings && f->accepted && f->dim != NO_DIM && f->metric != METRIC_IDENTITIES;
              j++) {

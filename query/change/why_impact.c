@@ -52,7 +52,7 @@ static void read_marginals(struct why *y, const struct window *w, struct hurt *h
     int64_t period, step = tiers[w->tier].step_s;
     if (scan_open(y->s, w->info->id, w->tier, SECTION_MARGINALS, w->from_s, w->to_s, FRAGMENT_DISTINCT, &c, NULL) ==
         LQ_OK) {
-        while (scan_next(c, &f, &period, NULL) == LQ_OK && f != NULL) {
+        while (!why__over(y) && scan_next(c, &f, &period, NULL) == LQ_OK && f != NULL) {
             for (uint32_t r = 0; r < f->rows; r++) {
                 int64_t t = period + (int64_t)f->slot[r] * step;
                 struct marginal_info m = snapshot_marginal(y->s, w->info->id, f->id[r]);

@@ -104,10 +104,14 @@ struct why {
     struct finding *findings;
     size_t n_findings, cap_findings;
     double *y, *w; /* scratch */
+    enum lq_err over; /* the budget is spent: what was found so far is no answer */
+    struct lq_error over_error;
 };
 
 const char *why__printf(struct why_answer *a, const char *fmt, ...) LQ_PRINTF(2, 3);
 void why__notice(struct why_answer *a, const char *text);
+/* Asked in outer loops: the budget is spent, leave. why_run sees it at the end. */
+bool why__over(struct why *y);
 lq_str why__value(struct why *y, uint32_t stream, uint32_t dim, uint32_t value);
 static inline const struct stream_info *why__info(const struct why *y, uint32_t stream)
 {

@@ -372,7 +372,7 @@ void why__judge_events(struct why *y)
 {
     struct why_answer *a = y->a;
     const struct incident *x = why__incident(y);
-    for (uint32_t i = y->n_events; i-- > 0 && a->n_suspects < WHY_SUSPECTS_MAX / 2;) { /* the newest have the places */
+    for (uint32_t i = y->n_events; i-- > 0 && a->n_suspects < WHY_SUSPECTS_MAX / 2 && !why__over(y);) { /* the newest have the places */
         const struct event *e = &y->events[i];
         bool in = y->o->lookback_us == 0 || e->time_us >= x->time_us - y->o->lookback_us;
         if (e->time_us <= x->high_us + 60 * US && in) { /* clocks of two logs differ a little */

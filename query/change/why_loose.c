@@ -282,7 +282,7 @@ void why__judge_loose(struct why *y)
             loose[kept++] = loose[i];
         }
     }
-    for (size_t i = kept; i > 0;) { /* the newest first: places are limited */
+    for (size_t i = kept; i > 0 && !why__over(y);) { /* the newest first: places are limited */
         size_t j = i - 1;
         int64_t together = (loose[i - 1]->near ? TOGETHER_S : 2 * y->far.step_s) * US;
         while (j > 0 && loose[j - 1]->near == loose[i - 1]->near &&

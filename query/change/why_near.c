@@ -278,7 +278,7 @@ static void test_stream(struct why *y, uint32_t i, const struct nearness *o)
     for (uint32_t m = 0; m < s->n_measures; m++) {
         test_measure(y, i, &st->total, m, o);
     }
-    for (uint32_t k = 0; k < st->n_series; k++) {
+    for (uint32_t k = 0; k < st->n_series && !why__over(y); k++) {
         const struct grid_series *x = &st->series[k];
         if (x->dim == DIM_VERSION || why__repeats(s, x->dim)) {
             continue;

@@ -230,7 +230,7 @@ enum lq_err why__read_target(struct why *y, struct lq_error *e)
     if (err == LQ_OK) {
         int64_t span = (y->a->to_us - y->a->from_us) / US, step = base_step(y, span);
         q->every_us = (step > q->every_us / US ? step : q->every_us / US) * US;
-        struct exec_options o = {.from_us = y->a->from_us, .to_us = y->a->to_us};
+        struct exec_options o = {.from_us = y->a->from_us, .to_us = y->a->to_us, .budget = y->o->budget};
         err = exec_query(y->s, q, &o, &r, e);
         if (err == LQ_EINVAL && y->o->target == NULL) {
             err = lq_error_set(e, LQ_ENODATA, "no line was understood, so there is nothing to count");

@@ -38,7 +38,7 @@ const struct flag cli_flags[] = {
     {"--explain", NULL, "show the terms of each score", FLAG_EXPLAIN},
     {"--compare", "DURATION", "the last DURATION against the one before: what is new, gone, more, fewer", FLAG_COMPARE},
     {"--after", "CURSOR", "one look instead of going on: what is new since CURSOR (at first: new); the first line printed is the cursor of the next look", FLAG_AFTER},
-    {"--timeout", "DURATION", "give up after that long", FLAG_TIMEOUT},
+    {"--timeout", "DURATION", "give up after that long (lq web: each request, default 60s)", FLAG_TIMEOUT},
     {NULL, NULL, NULL, 0},
 };
 
@@ -92,7 +92,7 @@ static enum lq_err set_flag(struct cli *c, const struct flag *f, const char *val
     case FLAG_LISTEN: c->listen = value; break;
     case FLAG_TOKENS: c->token_file = value; break;
     case FLAG_COMPARE: c->compare = value; break;
-    case FLAG_TIMEOUT: c->timeout = value; break;
+    case FLAG_TIMEOUT: return duration_parse(lq_str_of(value), &c->timeout_us, e);
     case FLAG_AFTER: c->after = value; break;
     case FLAG_AT: c->at = value; break;
     case FLAG_HOST: c->host = value; break;
@@ -138,6 +138,11 @@ static const struct flag *find_flag(const struct command *cmd, const char *arg, 
         }
     }
     return NULL;
+}
+
+int64_t cli_deadline(const struct cli *c)
+{
+    return c->timeout_us > 0 ? clock_monotonic_us() + c->timeout_us : 0;
 }
 
 void cli_default_data(struct cli *c)

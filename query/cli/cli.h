@@ -28,9 +28,10 @@ enum { FLAGS_LOADING = FLAG_FORMAT_NAME | FLAG_LABEL | FLAG_LABEL_FROM | FLAG_TZ
 struct query;
 struct result;
 struct cli {
-    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir, *listen, *token_file, *timeout, *compare, *after, *at, *host, *service, *mask_key;
+    const char *data, *format, *since, *until, *tz_name, *format_name, *reference, *stdin_id, *target, *onset, *lookback, *formats_dir, *listen, *token_file, *compare, *after, *at, *host, *service, *mask_key;
     unsigned threads, top, mask; /* mask: enum mask_kind bits */
     bool explain, no_sync, color, mask_set;
+    int64_t timeout_us;
     struct label_rules labels;
     struct timezone_rules *tz;
     const char *args[CLI_ARGS_MAX];
@@ -51,6 +52,8 @@ extern const struct command commands[]; /* ends with name NULL */
 int cli_fail(const struct lq_error *e);
 /* Parse flags after the command's name into c; errors are printed. 0, or an exit status. -1: help was printed. */
 int cli_parse(struct cli *c, const struct command *cmd, int argc, char **argv);
+/* By --timeout, from now on: clock_monotonic_us, 0 = never. */
+int64_t cli_deadline(const struct cli *c);
 void cli_default_data(struct cli *c); /* where --data was not given */
 void cli_help(const struct command *cmd, FILE *f);
 LQ_MUST enum lq_err cli_formats(const struct cli *c, struct format_set **out, struct lq_error *e);

@@ -81,11 +81,7 @@ static enum lq_err ask(struct cli *c, struct asking *a, bool plan, bool chart, i
 {
     struct exec_options o = {.tz = c->tz};
     bool files = c->n_args > 1;
-    int64_t limit = 0;
-    enum lq_err err = c->timeout != NULL ? duration_parse(lq_str_of(c->timeout), &limit, e) : LQ_OK;
-    if (err == LQ_OK) {
-        err = files ? cli_load_temporary(c, 1, &a->store, status, e) : cli_open(c, false, &a->store, e);
-    }
+    enum lq_err err = files ? cli_load_temporary(c, 1, &a->store, status, e) : cli_open(c, false, &a->store, e);
     if (err == LQ_OK) {
         err = snapshot_open(a->store, &a->snap, e);
     }
@@ -103,7 +99,7 @@ static enum lq_err ask(struct cli *c, struct asking *a, bool plan, bool chart, i
         a->q->every_auto = true;
         o.auto_steps = c->width > 40 ? c->width - 10 : 70;
     }
-    o.deadline_us = limit > 0 ? clock_monotonic_us() + limit : 0;
+    o.budget.deadline_us = cli_deadline(c);
     err = plan ? exec_plan(a->snap, a->q, &o, &a->r, e) : exec_query(a->snap, a->q, &o, &a->r, e);
     if (err == LQ_OK && chart) {
         err = snapshot_markers(a->snap, a->r.from_us, a->r.to_us, keep_marker, a, e);

@@ -30,6 +30,11 @@ static enum lq_err parse_listen(const char *text, char address[64], uint16_t *po
     return LQ_OK;
 }
 
+static unsigned time_ms(int64_t us)
+{
+    return us <= 0 ? 0 : us < 1000 ? 1 : us > 86400000000 ? 86400000 : (unsigned)(us / 1000);
+}
+
 static void say_where(void *ctx, uint16_t port)
 {
     const char *const *names = ctx;
@@ -52,7 +57,7 @@ int cmd_web(struct cli *c)
         snapshot_close(&snap);
     }
     struct ask ask = {.store = store, .tz = c->tz};
-    struct http_server_options o = {.address = address[0] != '\0' ? address : NULL, .port = port, .token_file = c->token_file};
+    struct http_server_options o = {.address = address[0] != '\0' ? address : NULL, .port = port, .token_file = c->token_file, .time_ms = time_ms(c->timeout_us)};
     ask_tables(&ask, &o);
     if (err == LQ_OK) {
         const char *names[] = {store_dir(store), address[0] != '\0' ? address : "127.0.0.1"};

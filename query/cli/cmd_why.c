@@ -95,6 +95,7 @@ int cmd_why(struct cli *c)
         err = why_options(c, &o, snap, &e);
     }
     if (err == LQ_OK) {
+        o.budget.deadline_us = cli_deadline(c);
         err = why_run(snap, &o, answer, &e);
     }
     snapshot_close(&snap);

@@ -99,7 +99,7 @@ static enum lq_err api_why(void *ctx, const struct http_request *r, struct http_
     const char *format = http_param_text(r, "format");
     struct timezone_rules *own = NULL;
     const struct timezone_rules *tz = NULL;
-    struct why_options w = {.target = http_param_text(r, "target"), .onset_us = INT64_MIN, .top = ask_number(r, "top", 0, 100)};
+    struct why_options w = {.target = http_param_text(r, "target"), .onset_us = INT64_MIN, .top = ask_number(r, "top", 0, 100), .budget = ask_budget(r)};
     struct why_answer *answer = lq_alloc(sizeof *answer);
     struct snapshot *snap = NULL;
     bool json = format == NULL || strcmp(format, "json") == 0;

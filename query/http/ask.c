@@ -141,15 +141,16 @@ static bool stopped(const void *ctx)
     return http_stopped(ctx);
 }
 
+struct budget ask_budget(const struct http_request *r)
+{
+    return (struct budget){.stopped = r != NULL ? stopped : NULL, .ctx = r, .bytes_max = ASK_BYTES_MAX};
+}
+
 enum lq_err ask_run(const struct ask *a, const struct http_request *req, const struct ask_query *q, struct asked *x, struct lq_error *e)
 {
     struct snapshot *snap = NULL;
-    struct exec_options o = {.from_us = q->from_us, .to_us = q->to_us, .tz = q->tz != NULL ? q->tz : a->tz, .bytes_max = ASK_BYTES_MAX};
+    struct exec_options o = {.from_us = q->from_us, .to_us = q->to_us, .tz = q->tz != NULL ? q->tz : a->tz, .budget = ask_budget(req)};
     memset(x, 0, sizeof *x);
-    if (req != NULL) {
-        o.stopped = stopped;
-        o.stopped_ctx = req;
-    }
     enum lq_err err = query_parse(q->text, &x->q, e);
     if (err == LQ_OK && q->n_filters > 0) {
         err = add_filters(q, x, e);

@@ -21,6 +21,8 @@ struct ask { /* the context of all handlers of this folder */
 };
 
 #define ASK_BYTES_MAX (256LL << 20) /* memory of one answer: two workers have one each */
+/* What a request may take: its time, while its client is there; r NULL (tests): only the memory. */
+struct budget ask_budget(const struct http_request *r);
 struct ask_query {
     lq_str text;
     int64_t from_us, to_us; /* INT64_MIN / INT64_MAX: as far as stored */

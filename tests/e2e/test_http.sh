@@ -84,6 +84,37 @@ if LQ_TOKEN=writer-0123456789abcdef "$BUILD/lq" mark nonsense x --server "$url" 
 grep -q 'unknown kind of marker "nonsense"' "$dir/err"
 stop
 
+# Over its time: an error that says so, for each kind of question
+serve --timeout 1ms
+for path in lq/why 'lq/query?since=2026-01-01&query=count%20by%20route%20every%201m' 'lq/changes?since=2026-01-01&query=count%20by%20route%20every%201m' 'lq/why?format=html'; do
+  [ "$(curl -s -o "$dir/body" -w '%{http_code}' "$url/api/v1/$path")" = 422 ] && grep -q '"code":"limit","message":"the request took longer than 0.001 s"' "$dir/body" ||
+    { echo "$path: no limit"; cat "$dir/body"; exit 1; }
+done
+curl -sf "$url/healthz" >/dev/null
+stop
+
+# Clients that go away while their answer is worked out: it is given up, and lqd counts it.
+printf 'data: %s\nhttp: 127.0.0.1:0\ninputs: [{type: tcp, listen: 127.0.0.1:0}]\n' "$dir/store" >"$dir/conf"
+"$BUILD/lqd" -c "$dir/conf" 2>"$dir/web.log" &
+pid=$!
+for _ in $(seq 1 400); do
+  grep -q ready "$dir/web.log" && break
+  read -rt 0.05 <> <(:) || true
+done
+python3 - "$(sed -n 's/.*http listens on .*:\([0-9]*\)$/\1/p' "$dir/web.log")" <<'PY'
+import re, socket, sys, time, urllib.request
+port = int(sys.argv[1])
+def stopped(): return int(re.search(r"^lqd_http_stopped_total (\d+)", urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60).read().decode(), re.M)[1])
+before, end = stopped(), time.monotonic() + 60
+while stopped() < before + 8:
+    assert time.monotonic() < end, "clients left, and their answers were worked out all the same"
+    for _ in range(8):
+        s = socket.create_connection(("127.0.0.1", port))
+        s.sendall(b"GET /api/v1/lq/why HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        s.close()
+PY
+stop
+
 # Refusals at the start
 if "$BUILD/lq" web --data "$dir/store" --listen 0.0.0.0:0 2>"$dir/err"; then exit 1; fi
 grep -q 'will not serve 0.0.0.0 without tokens' "$dir/err"

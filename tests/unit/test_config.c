@@ -43,10 +43,10 @@ Test(config, http_guarded)
 {
     struct config *c = NULL;
     struct lq_error e;
-    cr_assert(parse("http: {listen: '*:9514', tokens: /t, tls_cert: /c, tls_key: /k, rate_max: 7}\ninputs: [{type: tcp}, {type: http, labels: {env: x}}]\n", &c, &e) == LQ_OK, "%s", e.msg);
+    cr_assert(parse("http: {listen: '*:9514', tokens: /t, tls_cert: /c, tls_key: /k, rate_max: 7, time_max: 5s}\ninputs: [{type: tcp}, {type: http, labels: {env: x}}]\n", &c, &e) == LQ_OK, "%s", e.msg);
     cr_expect_str_eq(c->http, "*:9514");
     cr_expect_str_eq(c->http_tokens, "/t");
-    cr_expect(c->http_rate_max == 7);
+    cr_expect(c->http_rate_max == 7 && c->http_time_us == 5000000);
     cr_expect(c->n_inputs == 2 && c->inputs[1].labels.n == 1, "an input of its own stands for it");
     config_free(&c);
 }

@@ -285,7 +285,7 @@ Test(exec, what_cannot_be_answered_is_refused_with_the_reason)
 
 Test(exec, limits_end_a_query)
 {
-    struct exec_options o = {.from_us = INT64_MIN, .to_us = INT64_MAX, .deadline_us = 1};
+    struct exec_options o = {.from_us = INT64_MIN, .to_us = INT64_MAX, .budget.deadline_us = 1};
     struct result r;
     struct lq_error e = {0};
     struct query *q = parse("count by route every 1m");
