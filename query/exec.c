@@ -56,14 +56,15 @@ void exec__range(struct snapshot *s, const struct exec_options *o, const bool us
         }
         now = x->lines > 0 && x->high_water_us > now ? x->high_water_us : now;
     }
-    r->now_us = now == INT64_MIN ? 0 : now;
+    now = now == INT64_MIN ? 0 : now;
+    r->now_us = o->now_us != 0 ? o->now_us : now;
     if (o->exact) {
         r->from_us = o->from_us;
         r->to_us = o->to_us;
         return;
     }
     if (first > last) {
-        first = last = r->now_us;
+        first = last = now;
     }
     r->from_us = o->from_us == INT64_MIN || o->from_us < first ? first : o->from_us;
     r->to_us = o->to_us == INT64_MAX || o->to_us > last ? last + 1 : o->to_us;

@@ -31,6 +31,7 @@ enum { RESULT_SERIES_MAX = 200000, RESULT_STEPS_MAX = 4000000, AUTO_STEPS = 100,
 struct format_set;
 struct exec_options {
     int64_t from_us, to_us; /* [from, to); INT64_MIN / INT64_MAX = everything stored */
+    int64_t now_us;         /* said in the answer; 0 = the newest event */
     bool exact;             /* the range as it is given: not clamped to what is stored */
     const struct timezone_rules *tz; /* steps are aligned to its midnight; NULL = UTC */
     uint32_t auto_steps;             /* at most, for `every auto`; 0 = AUTO_STEPS */

@@ -27,10 +27,29 @@ lq_str checkpoint_text(const struct store *s, lq_str text, char scratch[CHECKPOI
     return s->mask.kinds != 0 ? mask_text(&s->mask, s->mask.kinds, text, scratch, CHECKPOINT_TEXT_MAX) : text;
 }
 
+/* Labels made of long paths: "~", a hash of all of it, and the end, which has the fingerprint. A key that was shortened stays what it is. */
+static lq_str shortened(lq_str key, char scratch[CHECKPOINT_TEXT_MAX])
+{
+    enum { HASH_BYTES = 33 };
+    char hash[HASH_BYTES + 1];
+    if (key.n <= ENGINE_KEY_MAX) {
+        return key;
+    }
+    snprintf(hash, sizeof hash, "~%016llx%016llx", (unsigned long long)lq_hash(key.p, key.n, 0), (unsigned long long)lq_hash(key.p, key.n, 1));
+    memmove(scratch + HASH_BYTES, key.p + key.n - (ENGINE_KEY_MAX - HASH_BYTES), ENGINE_KEY_MAX - HASH_BYTES);
+    memcpy(scratch, hash, HASH_BYTES);
+    return (lq_str){scratch, ENGINE_KEY_MAX};
+}
+
+lq_str checkpoint_key(const struct store *s, lq_str key, char scratch[CHECKPOINT_TEXT_MAX])
+{
+    return shortened(checkpoint_text(s, key, scratch), scratch);
+}
+
 bool store_checkpoint_has_key(const struct store *s, const struct checkpoint *c, lq_str key)
 {
     char scratch[CHECKPOINT_TEXT_MAX];
-    return lq_str_eq(c->key, key) || lq_str_eq(c->key, checkpoint_text(s, key, scratch));
+    return lq_str_eq(c->key, shortened(key, scratch)) || lq_str_eq(c->key, checkpoint_key(s, key, scratch));
 }
 
 void checkpoint_encode(const struct checkpoint *c, struct lq_buf *out)
@@ -74,10 +93,9 @@ enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint 
         return err;
     }
     char scratch[CHECKPOINT_TEXT_MAX];
-    lq_str kept = checkpoint_text(s, key, scratch);
-    err = engine_get_sealed(t, DB_CHECKPOINT, kept, &value, e);
-    if (err == LQ_ENOENT && kept.p != key.p) { /* from before the store masked */
-        err = engine_get_sealed(t, DB_CHECKPOINT, key, &value, e);
+    err = engine_get_sealed(t, DB_CHECKPOINT, checkpoint_key(s, key, scratch), &value, e);
+    if (err == LQ_ENOENT && s->mask.kinds != 0) { /* from before the store masked */
+        err = engine_get_sealed(t, DB_CHECKPOINT, shortened(key, scratch), &value, e);
     }
     if (err == LQ_OK && !decode(key, value, out)) {
         err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: a checkpoint", s->dir);

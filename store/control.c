@@ -157,6 +157,14 @@ void control_unlink(const char *dir)
     }
 }
 
+bool control_is_served(const char *dir)
+{
+    char path[4200];
+    struct stat sb;
+    snprintf(path, sizeof path, "%s/" CONTROL_NAME, dir);
+    return lstat(path, &sb) == 0 && S_ISSOCK(sb.st_mode) && store_is_written(dir); /* a killed one leaves its socket */
+}
+
 enum lq_err control_connect(const char *dir, int *out, struct lq_error *e)
 {
     struct sockaddr_un a = {0};

@@ -51,6 +51,8 @@ bool control_get_error(enum control_tag tag, lq_str v, struct lq_error *e);
 /* Replaces what a killed daemon left. The caller holds the writer lock. */
 LQ_MUST enum lq_err control_listen(const char *dir, int *fd, struct lq_error *e);
 void control_unlink(const char *dir);
+/* Does a daemon hold the store? (`lq load` holds its lock, too, but does not listen.) */
+bool control_is_served(const char *dir);
 /* LQ_ENOENT: no daemon is there. LQ_EACCES: one is, of another user. */
 LQ_MUST enum lq_err control_connect(const char *dir, int *fd, struct lq_error *e);
 /* One whole frame; pass: a descriptor that goes along, -1 = none. */

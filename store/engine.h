@@ -13,6 +13,7 @@
 
 #include "schema/base/buf.h"
 
+enum { ENGINE_KEY_MAX = 511 }; /* bytes; LMDB's limit */
 enum engine_db { DB_META, DB_DICT, DB_SERIES, DB_MARGINAL, DB_DATA, DB_EXAMPLE, DB_CHECKPOINT, DB_MARKER, DB_DELTA, DBS };
 
 struct engine;

@@ -296,7 +296,7 @@ static void put_checkpoints(struct flush *f, const struct checkpoint *cp, size_t
     for (size_t i = 0; i < n && f->err == LQ_OK; i++) {
         char key[CHECKPOINT_TEXT_MAX], name[CHECKPOINT_TEXT_MAX];
         struct checkpoint kept = cp[i];
-        kept.key = checkpoint_text(f->s, cp[i].key, key);
+        kept.key = checkpoint_key(f->s, cp[i].key, key);
         kept.name = checkpoint_text(f->s, cp[i].name, name);
         lq_buf_clear(&f->parts[0].bytes);
         checkpoint_encode(&kept, &f->parts[0].bytes);

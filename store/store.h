@@ -72,7 +72,7 @@ struct checkpoint {
 };
 /* LQ_ENOENT: the source is new. Any other failure must stop the caller: taken for new, a file would be counted twice. */
 LQ_MUST enum lq_err store_checkpoint_get(struct store *s, lq_str key, struct checkpoint *out, struct lq_arena *mem, struct lq_error *e);
-/* Is a key that store_checkpoint_each gives that of `key`? The store masks labels in it. */
+/* Is a key that store_checkpoint_each gives that of `key`? The store masks labels in it, and shortens long ones. */
 bool store_checkpoint_has_key(const struct store *s, const struct checkpoint *c, lq_str key);
 typedef bool checkpoint_each_fn(void *ctx, const struct checkpoint *c);
 LQ_MUST enum lq_err store_checkpoint_each(struct store *s, checkpoint_each_fn *fn, void *ctx, struct lq_error *e);

@@ -285,9 +285,10 @@ LQ_MUST enum lq_err summary_put(struct engine_txn *t, const struct stream *st, u
 /* A text: its length as varint, its bytes. get_text: false when it runs past the end. */
 void record_put(struct lq_buf *out, lq_str s);
 bool record_get(const uint8_t **p, const uint8_t *end, lq_str *out);
-/* Keys (labels) and names (paths) of checkpoints, as they may be kept. */
+/* Names (paths) of checkpoints, as they may be kept; and keys (labels, fingerprint): of one that is longer than the engine takes, a hash and its end. */
 enum { CHECKPOINT_TEXT_MAX = 4096 };
 lq_str checkpoint_text(const struct store *s, lq_str text, char scratch[CHECKPOINT_TEXT_MAX]);
+lq_str checkpoint_key(const struct store *s, lq_str key, char scratch[CHECKPOINT_TEXT_MAX]);
 void checkpoint_encode(const struct checkpoint *c, struct lq_buf *out);
 
 #endif

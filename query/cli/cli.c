@@ -5,6 +5,8 @@
  */
 #include "query/cli/cli.h"
 #include "schema/mask.h"
+#include "store/control.h"
+#include "store/reader.h"
 
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -246,6 +248,16 @@ enum lq_err cli_open(const struct cli *c, bool write, struct store **out, struct
 {
     struct store_options o = {.write = write, .no_sync = c->no_sync};
     return store_open(c->data, &o, out, e);
+}
+
+int64_t cli_now(const struct cli *c, struct snapshot *s, bool files)
+{
+    int64_t newest = INT64_MIN;
+    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
+        const struct stream_info *x = snapshot_stream(s, i);
+        newest = x->lines > 0 && x->high_water_us > newest ? x->high_water_us : newest;
+    }
+    return newest == INT64_MIN || (!files && control_is_served(c->data)) ? clock_now_us() : newest + 1;
 }
 
 enum lq_err cli_range(const struct cli *c, int64_t now_us, int64_t *from_us, int64_t *to_us, struct lq_error *e)

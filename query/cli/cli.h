@@ -62,6 +62,9 @@ LQ_MUST enum lq_err cli_load_temporary(struct cli *c, size_t first, struct store
 /* --mask and --mask-key, for a store that is opened for writing. */
 LQ_MUST enum lq_err cli_mask(const struct cli *c, struct store *s, struct lq_error *e);
 LQ_MUST enum lq_err cli_open(const struct cli *c, bool write, struct store **out, struct lq_error *e);
+/* The wall clock while an lqd holds the store of --data, else (and of files) just after the newest event. */
+struct snapshot;
+int64_t cli_now(const struct cli *c, struct snapshot *s, bool files);
 /* --since and --until against now; INT64_MIN / INT64_MAX when absent. */
 LQ_MUST enum lq_err cli_range(const struct cli *c, int64_t now_us, int64_t *from_us, int64_t *to_us, struct lq_error *e);
 

@@ -197,7 +197,7 @@ static void print_compared(const struct result *r, const struct lq_regex *re)
 static enum lq_err compare_templates(struct cli *c, struct snapshot *s, struct lq_error *e)
 {
     char text[128];
-    int64_t d = 0, now = INT64_MIN;
+    int64_t d = 0;
     struct query *q = NULL;
     struct result r;
     struct lq_regex *re = NULL;
@@ -206,15 +206,12 @@ static enum lq_err compare_templates(struct cli *c, struct snapshot *s, struct l
     if (err == LQ_OK && c->n_args > 0) {
         err = lq_regex_new(lq_str_of(c->args[0]), &re, e);
     }
-    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
-        now = snapshot_stream(s, i)->lines > 0 && snapshot_stream(s, i)->high_water_us > now ? snapshot_stream(s, i)->high_water_us : now;
-    }
     if (err == LQ_OK) {
         snprintf(text, sizeof text, "count by template | compare %.40s", c->compare);
         err = query_parse(lq_str_of(text), &q, e);
     }
     if (err == LQ_OK) {
-        o.from_us = now + 1 - d;
+        o.from_us = cli_now(c, s, false) - d;
         err = exec_query(s, q, &o, &r, e);
     }
     if (err == LQ_OK) {

@@ -53,7 +53,7 @@ static bool print_marker(void *ctx, const struct marker *m)
 static enum lq_err list(struct cli *c, struct store **store, struct snapshot **s, int *status, struct lq_error *e)
 {
     struct listing l = {.c = c, .json = c->format != NULL && strcmp(c->format, "json") == 0};
-    int64_t from, to, now = INT64_MIN;
+    int64_t from, to;
     if (c->format != NULL && !l.json && strcmp(c->format, "table") != 0) {
         lq_error_set(e, LQ_EINVAL, "unknown format \"%s\"", c->format);
         lq_error_hint(e, "lq markers prints table or json");
@@ -63,12 +63,8 @@ static enum lq_err list(struct cli *c, struct store **store, struct snapshot **s
     if (err == LQ_OK) {
         err = snapshot_open(*store, s, e);
     }
-    for (uint32_t i = 0; err == LQ_OK && i < snapshot_streams(*s); i++) {
-        const struct stream_info *info = snapshot_stream(*s, i);
-        now = info->high_water_us > now ? info->high_water_us : now;
-    }
     if (err == LQ_OK) {
-        err = cli_range(c, now == INT64_MIN ? clock_now_us() : now, &from, &to, e);
+        err = cli_range(c, cli_now(c, *s, c->n_args > 0), &from, &to, e);
     }
     if (err != LQ_OK) {
         return err;

@@ -11,16 +11,6 @@
 
 #define DAY_US (86400 * 1000000LL)
 
-static int64_t newest(struct snapshot *s)
-{
-    int64_t now = INT64_MIN;
-    for (uint32_t i = 0; i < snapshot_streams(s); i++) {
-        const struct stream_info *x = snapshot_stream(s, i);
-        now = x->lines > 0 && x->high_water_us > now ? x->high_water_us : now;
-    }
-    return now == INT64_MIN ? clock_now_us() : now + 1;
-}
-
 static int64_t oldest(struct snapshot *s)
 {
     int64_t t = INT64_MAX;
@@ -34,7 +24,7 @@ static int64_t oldest(struct snapshot *s)
 /* --since and --until; without --since the last 24 h of a store, everything of files. */
 static enum lq_err range(struct cli *c, struct snapshot *snap, bool files, struct exec_options *o, struct lq_error *e)
 {
-    int64_t now = newest(snap);
+    int64_t now = o->now_us = cli_now(c, snap, files);
     enum lq_err err = cli_range(c, now, &o->from_us, &o->to_us, e);
     if (err != LQ_OK || c->since != NULL || files) {
         return err;

@@ -12,11 +12,7 @@ enum { RECENT_S = 24 * 3600 };
 
 static enum lq_err why_options(struct cli *c, struct why_options *o, struct snapshot *snap, struct lq_error *e)
 {
-    int64_t now = clock_now_us();
-    for (uint32_t i = 0; i < snapshot_streams(snap); i++) {
-        int64_t hw = snapshot_stream(snap, i)->high_water_us;
-        now = i == 0 || hw > now ? hw : now;
-    }
+    int64_t now = cli_now(c, snap, c->n_args > 0);
     *o = (struct why_options){.target = c->target, .onset_us = INT64_MIN, .top = c->top};
     enum lq_err err = cli_range(c, now, &o->from_us, &o->to_us, e);
     if (err == LQ_OK && c->onset != NULL) {

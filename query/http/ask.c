@@ -149,7 +149,7 @@ struct budget ask_budget(const struct http_request *r)
 enum lq_err ask_run(const struct ask *a, const struct http_request *req, const struct ask_query *q, struct asked *x, struct lq_error *e)
 {
     struct snapshot *snap = NULL;
-    struct exec_options o = {.from_us = q->from_us, .to_us = q->to_us, .tz = q->tz != NULL ? q->tz : a->tz, .budget = ask_budget(req)};
+    struct exec_options o = {.from_us = q->from_us, .to_us = q->to_us, .tz = q->tz != NULL ? q->tz : a->tz, .budget = ask_budget(req), .now_us = a->wall_clock ? clock_now_us() : 0};
     memset(x, 0, sizeof *x);
     enum lq_err err = query_parse(q->text, &x->q, e);
     if (err == LQ_OK && q->n_filters > 0) {

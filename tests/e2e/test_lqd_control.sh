@@ -42,6 +42,13 @@ rc=0; "$lq" load --data "$dir/store" "$dir/missing" "${files[0]}" >"$dir/out" 2>
 rc=0; "$lq" load --data "$dir/store" --format-name lok4j "$dir/zone.log" 2>"$dir/err" || rc=$?
 [ $rc -eq 2 ] && grep -q 'lok4j' "$dir/err" || fail "an unknown format: status $rc"
 
+# now is the wall clock while lqd holds the store, the newest event without it
+now_of() { "$lq" count --data "$1" --since 2026-01-01 --format json 2>/dev/null | sed 's/.*"now":"\([^"]*\)".*/\1/'; }
+is_wall_clock() { local d=$(($(date +%s) - $(date -d "$1" +%s))); [ $d -ge -1 ] && [ $d -le 60 ]; }
+is_wall_clock "$(now_of "$dir/store")" || fail "now while lqd runs: $(now_of "$dir/store")"
+! is_wall_clock "$(now_of "$dir/alone")" || fail "now without lqd is the wall clock"
+"$lq" count --data "$dir/alone" --since 1h --format csv 2>/dev/null | grep -q '[1-9]' || fail "the last hour of what was loaded"
+
 # a marker
 "$lq" mark release 2.4.1 'by hand' --at '2026-03-02 10:00' --host web-1 --data "$dir/store" >/dev/null
 curl -sS "http://127.0.0.1:$(port)/api/v1/lq/markers?since=2026-01-01" >"$dir/markers"
@@ -125,6 +132,7 @@ PY
 # without lqd the store is lq's own again; the socket has gone
 stop_lqd
 [ ! -e "$dir/store/control" ] || fail "the socket is left"
+! is_wall_clock "$(now_of "$dir/store")" || fail "now after lqd is the wall clock"
 "$lq" load --data "$dir/store" "${files[@]}" | grep -q 'already loaded' || fail "after lqd"
 verify
 echo "control socket: $before lines as without lqd; markers, killed clients and daemons, garbage"
