@@ -108,10 +108,8 @@ void feed_too_long(struct feed *f)
     f->p->open->counts[COUNT_TOO_LONG]++;
 }
 
-/* The channel of a program; past APPS_MAX of them, one for all the others that is never sampled. */
-static struct channel *app_channel(struct feed *f, lq_str app)
+static struct channel *find_app(struct feed *f, lq_str app)
 {
-    app.n = app.n < APP_BYTES_MAX ? app.n : APP_BYTES_MAX;
     uint64_t hash = lq_hash(app.p, app.n, 0);
     uint32_t i = lq_map_get_hashed(&f->app_ids, app, hash);
     if (i != LQ_MAP_NONE) {
@@ -129,6 +127,19 @@ static struct channel *app_channel(struct feed *f, lq_str app)
         }
     }
     return f->apps[i];
+}
+
+/* The channel of a program, most often that of the message before; past APPS_MAX of them, one for all the others that is never sampled. */
+static struct channel *app_channel(struct feed *f, lq_str app)
+{
+    app.n = app.n < APP_BYTES_MAX ? app.n : APP_BYTES_MAX;
+    if (f->last_app != NULL && app.n == f->last_app_n && lq_equal(app.p, f->last_app_name, app.n)) {
+        return f->last_app;
+    }
+    f->last_app = find_app(f, app);
+    memcpy(f->last_app_name, app.n > 0 ? app.p : "", app.n);
+    f->last_app_n = (uint32_t)app.n;
+    return f->last_app;
 }
 
 /* The record of a message that is no line of another format. */

@@ -77,7 +77,9 @@ struct feed {
     uint8_t label_dim[LABEL_MAX];
     struct lq_map app_ids;
     struct channel *apps[APPS_MAX + 1]; /* the last is of all that came too late */
-    uint32_t n_apps;
+    uint32_t n_apps, last_app_n;
+    struct channel *last_app;
+    char last_app_name[APP_BYTES_MAX];
     struct open_event *open; /* list: the latest first */
     uint32_t n_open;
     size_t open_bytes;

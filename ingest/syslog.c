@@ -217,8 +217,9 @@ static bool bsd_stamp(struct syslog_parser *p, lq_str *s, struct syslog_message 
 /* "app[7]: " or "app: " at the front; what is before the message. */
 static bool tag(lq_str *s, struct syslog_message *m)
 {
-    size_t i = 0;
-    while (i < s->n && i < APP_BYTES_MAX && s->p[i] != '[' && s->p[i] != ':' && s->p[i] != ' ') {
+    static const bool ends[256] = {['['] = true, [':'] = true, [' '] = true};
+    size_t i = 0, n = s->n < APP_BYTES_MAX ? s->n : APP_BYTES_MAX;
+    while (i < n && !ends[(unsigned char)s->p[i]]) {
         i++;
     }
     if (i == 0 || i == s->n || i == APP_BYTES_MAX || s->p[i] == ' ') {

@@ -15,6 +15,7 @@ enum { HEAP_LIMIT_KIB = 8192, REGEX_MATCH_LIMIT = 200000, REGEX_DEPTH_LIMIT = 20
 
 struct matcher {
     pcre2_code *code;
+    bool jit;
     struct lower *lower;
     uint32_t groups, match_limit, depth_limit;
 };
@@ -52,7 +53,7 @@ enum lq_err matcher_new(const char *pattern, bool anchored, uint32_t match_limit
     m->groups = groups;
     m->match_limit = match_limit;
     m->depth_limit = depth_limit;
-    pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* without JIT it is slower, not wrong */
+    m->jit = pcre2_jit_compile(re, PCRE2_JIT_COMPLETE) == 0; /* without JIT it is slower, not wrong */
     m->lower = anchored ? lower_new(lq_str_of(pattern)) : NULL;
     if (m->lower != NULL && lower_groups(m->lower) != groups) {
         lower_free(&m->lower);
@@ -124,7 +125,7 @@ enum match_result matcher_run(const struct matcher *m, struct match_state *s, lq
     if (m->lower != NULL && lower_match(m->lower, line, spans)) {
         return MATCH_YES;
     }
-    int rc = pcre2_match(m->code, (PCRE2_SPTR)line.p, line.n, 0, 0, s->data, s->context);
+    int rc = (m->jit ? pcre2_jit_match : pcre2_match)(m->code, (PCRE2_SPTR)line.p, line.n, 0, 0, s->data, s->context);
     if (rc == PCRE2_ERROR_NOMATCH) {
         return MATCH_NO;
     }

@@ -167,14 +167,24 @@ part_disk() {
   stop
 }
 
-# The same commits without the daemon around them, as fast as they go: 3,600 of 5,000 lines each. Beside it a reader that holds its snapshot for a minute of every five.
+# The same commits without the daemon around them, as fast as they go: an hour of 5,000 lines in each second, a flush at each. Beside it a reader that holds its snapshot for a
+# minute of every five. Twice: traffic as people make it (lqgen), and the least that can be kept of a line - a few hundred routes, and everything else at random (lqsend).
 part_hour() {
-  local how
-  for how in "" hold; do
-    rm -rf "$dir/hour"
-    mkdir "$dir/hour"
-    echo "An hour of event time, 5,000 lines in each second${how:+; a reader holds its snapshot for a minute of every five}:"
-    "$BUILD/lqsend" print - 18000000 0 @1772445600/5000 2>/dev/null | "$BUILD/lqlive" combined_time /dev/stdin "$dir/hour" $how | grep -E '^minute|^written|flushes' | sed 's/^/  /'
+  local how what
+  for what in lqgen lqsend; do
+    for how in "" hold; do
+      rm -rf "$dir/hour" "$dir/made"
+      mkdir -p "$dir/hour" "$dir/made/web-1"
+      mkfifo "$dir/made/web-1/access.log"
+      echo "An hour of event time, 5,000 lines in each second, by $what${how:+; a reader holds its snapshot for a minute of every five}:"
+      if [ $what = lqgen ]; then
+        "$BUILD/lqgen" --scenario week --days 0.0416667 --lines 18000000 --no-app --one-file "$dir/made" 2>/dev/null &
+      else
+        "$BUILD/lqsend" print - 18000000 0 @1772445600/5000 2>/dev/null >"$dir/made/web-1/access.log" &
+      fi
+      "$BUILD/lqlive" combined_time "$dir/made/web-1/access.log" "$dir/hour" $how | grep -E '^minute|^written|flushes' | sed 's/^/  /'
+      wait
+    done
   done
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A real leak from beginning to answer: nginx before two hosts of a small shop (shop.py) that really leaks from 2.5.0 on, load on both, their logs shipped by rsyslog
 # (RELP) to lqd, releases recorded as a pipeline would - and then what `lq why` says of what was stored.
-# usage: bench/leak/run.sh BUILD-DIR [SECONDS]        280 seconds; needs nginx, rsyslogd with omrelp, python3
+# usage: [KEEP=DIR] bench/leak/run.sh BUILD-DIR [SECONDS]        280 seconds; needs nginx, rsyslogd with omrelp, python3; KEEP: a copy of the store, to ask it more
 #
 # The story's clock goes faster than the machine's: the run is nine days. 2.4.0 is there from the beginning; on day 2 comes 2.4.1, on day 5 comes 2.5.0, which leaks; some two
 # days later memory is at its end and requests fail. Half a day before that nginx has got another configuration: the latest change, which everybody suspects. Only the stamps are
@@ -87,7 +87,7 @@ release() { # VERSION: host after host, and recorded as a pipeline does
 start_shop web-1 2.4.0
 start_shop web-2 2.4.0
 
-# ---- nginx: the stamp is the story's, which whoever asks brings along ----
+# ---- nginx: the stamp is the story's, which whoever asks brings along; so is the address of the customer, as of one who came through a content network ----
 front=$(free_port)
 cat >"$dir/nginx/conf" <<CONF
 daemon off;
@@ -97,6 +97,8 @@ worker_processes 1;
 events {}
 http {
   log_format timed '\$remote_addr - - [\$http_x_story_time] "\$request" \$status \$body_bytes_sent "\$http_referer" "\$http_user_agent" \$request_time';
+  set_real_ip_from 127.0.0.1;
+  real_ip_header X-Forwarded-For;
   access_log $dir/nginx/access.log timed;
   client_body_temp_path $dir/nginx/a; proxy_temp_path $dir/nginx/b; fastcgi_temp_path $dir/nginx/c; uwsgi_temp_path $dir/nginx/d; scgi_temp_path $dir/nginx/e;
   upstream shop { server 127.0.0.1:${port[web-1]} max_fails=0; server 127.0.0.1:${port[web-2]} max_fails=0; keepalive 16; }
@@ -124,7 +126,7 @@ def customer(k):
         path = rnd.choice(("/products/%d", "/products/%d", "/prices/%d", "/order/%d")) % rnd.randrange(40)
         try:
             c = c or http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-            c.request("GET", path, headers={"X-Story-Time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(t)), "X-Customer": str(who), "User-Agent": "Mozilla/5.0 (X11)"})
+            c.request("GET", path, headers={"X-Story-Time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(t)), "X-Customer": str(who), "X-Forwarded-For": "10.20.%d.%d" % (who // 250, who % 250 + 1), "User-Agent": "Mozilla/5.0 (X11)"})
             c.getresponse().read()
             counts[k] += 1
         except OSError:
@@ -155,6 +157,7 @@ kill -TERM $lqd
 wait $lqd
 echo "$lines lines were written, $("$lq" streams --data "$dir/store" | awk 'NR > 1 { n += $3 } END { print n + 0 }') are stored"
 "$lq" debug verify --data "$dir/store"
+[ -z "${KEEP:-}" ] || "$lq" backup "$KEEP" --data "$dir/store" >/dev/null
 echo
 "$lq" 'count, errors, p99(request_time) every 12h' --data "$dir/store" --since "$(date -u -d "@$story" +%Y-%m-%d)" 2>/dev/null
 echo

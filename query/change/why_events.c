@@ -414,7 +414,9 @@ static void merge_events(struct why *y)
                 b->name = e->name;
             }
             bool once = e->kind == EVENT_ONCE && rank[b->kind] <= rank[EVENT_RESTART]; /* "ready", after a start */
-            drop = j != i && ((start || twice || deploy || once || found) ? gap <= 600 * US : both && gap <= 1800 * US);
+            bool rolled_out = start && e->time_us >= b->time_us && b->stream == NO_DIM && !b->inferred && (b->kind == EVENT_RELEASE || b->kind == EVENT_ROLLBACK);
+            bool close = start || twice || deploy || once || found; /* what a pipeline records may stand well before the hosts start */
+            drop = j != i && (close && !rolled_out ? gap <= 600 * US : (both || rolled_out) && gap <= 1800 * US);
         }
         if (drop) {
             memmove(e, e + 1, (y->n_events - i - 1) * sizeof *e);

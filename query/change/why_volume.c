@@ -230,7 +230,35 @@ void why__place_surges(struct why *y)
     }
 }
 
-/* One identity whose share of all records rose: a client that came to flood. Hours are the finest that is kept. */
+/* Of the records, failed ones or not, those of one identity; 0 where it is not among the heaviest. */
+static double share_of(const struct heavy *h, lq_str name)
+{
+    for (uint32_t k = 0; k < h->n; k++) {
+        if (lq_str_eq(h->items[k].name, name)) {
+            return (double)h->items[k].count / (double)(h->total + 1);
+        }
+    }
+    return 0;
+}
+
+/* The same of all records: h[0] did not fail, h[1] did. */
+static double share_of_both(const struct heavy h[2], lq_str name)
+{
+    double n = (double)h[0].total + 1, m = (double)h[1].total + 1;
+    return (share_of(&h[0], name) * n + share_of(&h[1], name) * m) / (n + m);
+}
+
+/*
+ * Does the identity fail more than its part of the traffic explains? Behind a proxy that hides the clients all requests are of one address, and so are all errors. One whose
+ * part of the traffic is new is no such address.
+ */
+static bool fails_more(const struct heavy after[2], const struct heavy before[2], lq_str name)
+{
+    double share = share_of(&after[1], name), all = share_of_both(after, name);
+    return share_of_both(before, name) < all / 3 || share > 3 * all || 1 - share < (1 - all) / 3;
+}
+
+/* One identity whose share of the records, or of the failed ones, rose: a client that came to flood. Hours are the finest that is kept. */
 static void heavy_clients(struct why *y)
 {
     const struct stream_info *info = y->t.info;
@@ -238,35 +266,38 @@ static void heavy_clients(struct why *y)
     int64_t onset = x->time_us / US, hour = onset - onset % 3600,
             end = x->ongoing ? y->a->to_us / US + 1 : x->end_us / US + 1;
     for (uint32_t i = 0; i < info->schema->n_identities; i++) {
-        for (int error = 1; error >= 0; error--) {
-            struct heavy after = {0}, before = {0};
-            if (snapshot_heavy(y->s, info->id, i, error == 1, hour, end, &after, NULL) == LQ_OK &&
-                snapshot_heavy(y->s, info->id, i, error == 1, y->a->from_us / US, hour, &before, NULL) == LQ_OK &&
-                after.n > 0 && after.total >= 20) {
-                double share = (double)after.items[0].count / (double)after.total, was = 0;
-                for (uint32_t k = 0; k < before.n; k++) {
-                    was = lq_str_eq(before.items[k].name, after.items[0].name)
-                              ? (double)before.items[k].count / (double)(before.total + 1)
-                              : was;
-                }
-                double exact = 1 - (double)after.error_bound / ((double)after.items[0].count + 1);
-                if (share * exact > (error == 1 ? 0.35 : 0.15) && was < share / 3) {
-                    struct finding *f = why__add_finding(y, y->target_stream, NO_DIM, i);
-                    f->metric = METRIC_IDENTITIES;
-                    f->shape = FINDING_STEP;
-                    f->near = f->at_onset = true;
-                    f->failing = error == 1;
-                    f->before = was;
-                    f->after = share;
-                    f->time_us = x->time_us;
-                    f->low_us = hour * US;
-                    f->high_us = x->high_us;
-                    f->p = CHANGE_P_FLOOR;
-                    f->cause = why__printf(y->a, "%.*s", (int)after.items[0].name.n, after.items[0].name.p);
-                }
+        struct heavy after[2] = {{0}}, before[2] = {{0}};
+        bool read = true;
+        for (int error = 0; error < 2; error++) {
+            read = read && snapshot_heavy(y->s, info->id, i, error == 1, hour, end, &after[error], NULL) == LQ_OK &&
+                   snapshot_heavy(y->s, info->id, i, error == 1, y->a->from_us / US, hour, &before[error], NULL) == LQ_OK;
+        }
+        for (int error = 1; read && error >= 0; error--) {
+            const struct heavy *h = &after[error];
+            if (h->n == 0 || h->total < 20) {
+                continue;
             }
-            heavy_fini(&after);
-            heavy_fini(&before);
+            lq_str name = h->items[0].name;
+            double share = (double)h->items[0].count / (double)h->total, was = share_of(&before[error], name);
+            double exact = 1 - (double)h->error_bound / ((double)h->items[0].count + 1);
+            if (share * exact > (error == 1 ? 0.35 : 0.15) && was < share / 3 && (error == 0 || fails_more(after, before, name))) {
+                struct finding *f = why__add_finding(y, y->target_stream, NO_DIM, i);
+                f->metric = METRIC_IDENTITIES;
+                f->shape = FINDING_STEP;
+                f->near = f->at_onset = true;
+                f->failing = error == 1;
+                f->before = was;
+                f->after = share;
+                f->time_us = x->time_us;
+                f->low_us = hour * US;
+                f->high_us = x->high_us;
+                f->p = CHANGE_P_FLOOR;
+                f->cause = why__printf(y->a, "%.*s", (int)name.n, name.p);
+            }
+        }
+        for (int error = 0; error < 2; error++) {
+            heavy_fini(&after[error]);
+            heavy_fini(&before[error]);
         }
     }
 }

@@ -48,6 +48,16 @@ import os
 for h in ("a", "b"):
     os.mkdir(f"{d}/{h}")
     traffic(f"{h}/access.log", 72, 3, lambda f, t, m: line(f, t, "/x", 504 if h == "a" and m >= 4200 and rnd() < .4 else 200, .02 * (1 + rnd()) * (3 if h == "a" and m >= 4080 else 1)))
+# behind a proxy that hides the clients: one address makes all requests, so all errors, too. Requests become slower from when the hosts start a release on, 12 minutes after it was recorded
+os.mkdir(f"{d}/proxy")
+with open(f"{d}/proxy/access.log", "w") as f:
+    for i in range(40 * 60 * 6):
+        m, t = i // 6, T0 + i * 10
+        f.write('10.0.0.1 - - [%s] "GET /pay HTTP/1.1" %d 512 "-" "curl/8" %.3f\n' % (time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(t)), 500 if m >= 2200 and rnd() < .4 else 200,
+                (.02 + max(0, min(m, 2200) - 612) * 5e-5) * (1 + rnd())))
+with open(f"{d}/proxy/app.log", "w") as f:
+    for m in range(40 * 60):
+        f.write("%s INFO  [main] shop.Main - %s\n" % (time.strftime("%Y-%m-%d %H:%M:%S,000", time.gmtime(T0 + m * 60)), "starting the shop" if m == 612 else "checked %d prices" % (m % 7)))
 PY
 
 # errors from zero, few lines, at the end of the data; what people recorded
@@ -63,6 +73,9 @@ PY
 "$LQ" why "$dir/two.log" --target 'p50(request_time)' --format json >"$dir/slow.json"
 "$LQ" why "$dir/format.1.log" "$dir/format.2.log" --format json >"$dir/format.json" 2>/dev/null
 (cd "$dir" && "$LQ" why a/access.log b/access.log --label 'host={dir}' --format json >"$dir/slow_host.json")
+"$LQ" load --data "$dir/p" "$dir"/proxy/*.log --label service=shop >/dev/null
+"$LQ" mark --data "$dir/p" release 2.5.0 --service shop --at "2026-03-02 10:00" >/dev/null
+"$LQ" why --data "$dir/p" --format json >"$dir/proxy.json"
 "$LQ" why "$dir/two.log" --onset "2026-03-02 05:00" --lookback 2h --format json >"$dir/given.json"
 python3 - "$dir" <<'PY'
 import json, sys
@@ -96,6 +109,11 @@ s = a["suspects"][0]
 check(s["subject"]["where"].get("host") == "a" and "2026-03-04T19:40:00Z" <= s["time"] <= "2026-03-04T20:20:00Z" and "request_time" in s["title"], f"slow host: {s['title']} {s['time']}")
 a = load("slow")
 check(a["onset"] and a["onset"]["time"][:15] in ("2026-03-02T08:0", "2026-03-02T07:5"), f"slow: {a['onset']}")
+a = load("proxy")
+titles = [x["title"] for x in a["suspects"] + a["cleared"]]
+check("release 2.5.0" in titles[0] and "request_time" in str(a["suspects"][0]["evidence"]), f"proxy: {titles}, {a['suspects'][0]['evidence']}")
+check(not any("10.0.0.1" in x for x in titles), f"proxy: the address of all requests is no suspect: {titles}")
+check(not any("restart" in x or "starting" in x for x in titles), f"proxy: the start belongs to the release: {titles}")
 a = load("given")
 check(a["onset"]["time"] == "2026-03-02T05:00:00Z", "given onset")
 PY
