@@ -3,7 +3,11 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <ev.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "ingest/log.h"
 #include "ingest/lqd_push.h"
@@ -11,7 +15,8 @@
 #include "query/http/ask.h"
 #include "query/http/server.h"
 
-enum { STATUS_DONE = 0, STATUS_USAGE = 2, HTTP_NICE = 10 /* where there is not enough for both, questions wait for logs */ };
+/* Where there is not enough for both, questions wait for logs: everything that serves HTTP has this niceness, a thirtieth of the weight of what takes lines. */
+enum { STATUS_DONE = 0, STATUS_USAGE = 2, HTTP_NICE = 15 };
 
 /* ---- HTTP ---- */
 
@@ -20,6 +25,9 @@ struct web {
     struct http_server *server;
     struct ask ask;
     struct http_route own[3];
+    struct ev_loop *loop; /* of a thread of its own: bytes of answers, too, wait for lines */
+    ev_async end;
+    pthread_t thread;
 };
 
 static enum lq_err get_metrics(void *ctx, const struct http_request *r, struct http_response *o, struct lq_error *e)
@@ -35,6 +43,7 @@ static enum lq_err get_metrics(void *ctx, const struct http_request *r, struct h
         uint64_t n;
     } rows[] = {{"requests_total", "counter", "requests", c.requests}, {"rejected_total", "counter", "of them, refused: address, token, size, rate, load", c.rejected},
                 {"failed_total", "counter", "answers with a status of 500 and over", c.failed}, {"stopped_total", "counter", "given up: the client went away, or the time was over", c.stopped},
+                {"kept_total", "counter", "answers given again while nothing was new", c.kept},
                 {"connections", "gauge", "open connections", c.connections}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         lq_buf_printf(&text, "# HELP lqd_http_%s %s\n# TYPE lqd_http_%s %s\nlqd_http_%s %llu\n", rows[i].name, rows[i].help, rows[i].name, rows[i].type, rows[i].name,
@@ -59,6 +68,21 @@ static enum lq_err get_ready(void *ctx, const struct http_request *r, struct htt
     return LQ_OK;
 }
 
+static void *serve(void *arg)
+{
+    struct web *w = arg;
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + HTTP_NICE); /* Linux: of this thread alone */
+    ev_run(w->loop, 0);
+    return NULL;
+}
+
+static void on_end(struct ev_loop *loop, ev_async *a, int events)
+{
+    (void)a;
+    (void)events;
+    ev_break(loop, EVBREAK_ALL);
+}
+
 static enum lq_err web_start(struct daemon *d, void *ctx, struct lq_error *e)
 {
     struct web *w = ctx;
@@ -74,12 +98,19 @@ static enum lq_err web_start(struct daemon *d, void *ctx, struct lq_error *e)
     w->own[1] = (struct http_route){HTTP_GET, "/readyz", HTTP_OPEN, get_ready, "the store takes commits"};
     struct http_server_options o = {.address = host, .port = (uint16_t)strtoul(port, NULL, 10), .tls_cert = c->http_tls_cert, .tls_key = c->http_tls_key,
                                     .token_file = c->http_tokens, .cors_origin = c->http_cors_origin, .rate_max = c->http_rate_max, .time_ms = (unsigned)(c->http_time_us / 1000), .nice = HTTP_NICE};
-    o.tables[0] = (struct http_route_table){w->own, w};
-    o.tables[1] = (struct http_route_table){push_routes, d};
+    o.tables[0] = (struct http_route_table){.routes = w->own, .ctx = w, .first = true};
+    o.tables[1] = (struct http_route_table){.routes = push_routes, .ctx = d};
     o.n_tables = 2;
     ask_tables(&w->ask, &o);
-    enum lq_err err = http_server_start(d->main, &o, &w->server, e);
-    if (err == LQ_OK) {
+    w->loop = ev_loop_new(EVFLAG_AUTO);
+    LQ_ASSERT(w->loop != NULL);
+    enum lq_err err = http_server_start(w->loop, &o, &w->server, e);
+    if (err != LQ_OK) {
+        ev_loop_destroy(w->loop);
+    } else {
+        ev_async_init(&w->end, on_end);
+        ev_async_start(w->loop, &w->end);
+        LQ_ASSERT(pthread_create(&w->thread, NULL, serve, w) == 0);
         log_say(LOG_NOTE, "http listens on %s:%u", host, http_server_port(w->server));
     }
     return err;
@@ -90,7 +121,11 @@ static void web_stop(struct daemon *d, void *ctx)
     struct web *w = ctx;
     (void)d;
     if (w->server != NULL) {
+        ev_async_send(w->loop, &w->end);
+        pthread_join(w->thread, NULL);
         http_server_stop(&w->server);
+        ev_async_stop(w->loop, &w->end);
+        ev_loop_destroy(w->loop);
     }
 }
 

@@ -68,16 +68,18 @@ lq_str derive_frame(lq_str message, char *scratch);
  * Lost is
  *   - 401 for a request that names a user; 419 and 440, which mean just this
  *   - a redirect to a login page, of a request that names a user or comes from another page
- *   - where a format does not show where redirects lead: GET of a login page, from another page, with a parameter that says where to go on (next=, ReturnUrl=, expired=)
+ *   - where a format does not show where redirects lead: GET of a login page, from another page, with a parameter that says where to go on (next=, ReturnUrl=, expired=);
+ *     where it does not show pages either: with a parameter that says that a session ran out
  * but never an attempt to sign in. A password that was wrong in Basic authentication looks the same as the first (it names a user, too): what counts is a rise.
  */
 struct session_line {
     lq_str status, target, method, user, referrer, location; /* n = 0: not known */
-    bool shows_location;                                      /* of the format */
+    lq_str query;                                             /* where the target has none of its own */
+    bool shows_location, shows_referrer;                      /* of the format */
 };
 lq_str derive_session_end(const struct session_line *x);
-/* All that user, referrer and location say about it: with equal status, target, method and evidence it is the same end. 0 for nearly every line. */
-enum { SESSION_NAMED = 1, SESSION_FROM_PAGE = 2, SESSION_TO_LOGIN = 4 };
+/* All that user, referrer, location and a query apart say about it: with equal status, target, method and evidence it is the same end. 0 for nearly every line. */
+enum { SESSION_NAMED = 1, SESSION_FROM_PAGE = 2, SESSION_TO_LOGIN = 4, SESSION_RETURNS = 8, SESSION_RAN_OUT = 16 };
 unsigned derive_session_evidence(const struct session_line *x);
 
 /* Make any bytes valid UTF-8 for storage and display: each invalid byte and each control byte but tab becomes \xNN.

@@ -57,6 +57,17 @@ static bool is_logout(lq_str target)
     return has_segment(target, words, sizeof words / sizeof words[0]);
 }
 
+/* Of a target that is a whole address ("https://login.example.com:443/a"): from its path on. A host whose name is login is no attempt to sign in. */
+static lq_str path_of(lq_str target)
+{
+    if (target.n == 0 || target.p[0] == '/') {
+        return target;
+    }
+    const char *host = memmem(target.p, target.n < 12 ? target.n : 12, "://", 3), *end = target.p + target.n;
+    const char *slash = host != NULL ? memchr(host + 3, '/', (size_t)(end - host - 3)) : NULL;
+    return host == NULL ? target : slash != NULL ? (lq_str){slash, (size_t)(end - slash)} : (lq_str){end, 0};
+}
+
 static bool present(lq_str s)
 {
     return s.n > 1 || (s.n == 1 && s.p[0] != '-');
@@ -72,18 +83,14 @@ static bool redirect(lq_str status)
     return status.n == 3 && status.p[0] == '3' && !is(status, "304");
 }
 
-/* A parameter of the query that says where to go on after the login, or that a session ran out. */
-static bool returns(lq_str target)
+static bool has_parameter(const char *q, const char *end, const char *const *names, size_t n_names)
 {
-    static const char *const names[] = {"next", "return", "return_to", "returnto", "returnurl", "return_url", "redirect", "redirect_to", "continue", "back",
-                                        "expired", "timeout", "session_expired", "reauth"};
-    const char *q = memchr(target.p, '?', target.n), *end = target.p + target.n;
-    while (q != NULL && ++q < end) {
+    while (q < end) {
         size_t n = 0;
         while (q + n < end && q[n] != '=' && q[n] != '&') {
             n++;
         }
-        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+        for (size_t k = 0; k < n_names; k++) {
             size_t i = 0;
             while (i < n && names[k][i] != '\0' && low(q[i]) == names[k][i]) {
                 i++;
@@ -92,32 +99,59 @@ static bool returns(lq_str target)
                 return true;
             }
         }
-        q = memchr(q + n, '&', (size_t)(end - q - (ptrdiff_t)n));
+        const char *next = memchr(q + n, '&', (size_t)(end - q - (ptrdiff_t)n));
+        q = next != NULL ? next + 1 : end;
     }
     return false;
 }
 
+/* What the parameters say: where to go on after the login, and that a session ran out. */
+static unsigned parameters(const char *q, const char *end)
+{
+    static const char *const returns[] = {"next", "return", "return_to", "returnto", "returnurl", "return_url", "redirect", "redirect_to", "continue", "back"};
+    static const char *const ran_out[] = {"expired", "timeout", "session_expired", "reauth"};
+    bool out = has_parameter(q, end, ran_out, sizeof ran_out / sizeof ran_out[0]);
+    return (out ? SESSION_RAN_OUT | SESSION_RETURNS : 0U) | (has_parameter(q, end, returns, sizeof returns / sizeof returns[0]) ? SESSION_RETURNS : 0U);
+}
+
+static unsigned parameters_of(lq_str target)
+{
+    const char *q = target.n > 0 ? memchr(target.p, '?', target.n) : NULL;
+    return q != NULL ? parameters(q + 1, target.p + target.n) : 0;
+}
+
 unsigned derive_session_evidence(const struct session_line *x)
 {
-    bool refused = is(x->status, "401"), moved = redirect(x->status);
-    bool asked = x->target.n > 0 && memchr(x->target.p, '?', x->target.n) != NULL;
+    bool refused = is(x->status, "401"), moved = redirect(x->status), apart = present(x->query);
+    bool asked = apart || (x->target.n > 0 && memchr(x->target.p, '?', x->target.n) != NULL);
     if (!refused && !moved && !asked) { /* nearly every line */
         return 0;
     }
     return (present(x->user) ? SESSION_NAMED : 0U) | (present(x->referrer) && !is_login(x->referrer) ? SESSION_FROM_PAGE : 0U) |
-           (moved && is_login(x->location) ? SESSION_TO_LOGIN : 0U);
+           (moved && is_login(x->location) ? SESSION_TO_LOGIN : 0U) | (apart ? parameters(x->query.p, x->query.p + x->query.n) : 0U);
+}
+
+/* Sent here from a page, or from a session that ran out; where answers show their Location, that has been counted. */
+static bool sent_to_login(const struct session_line *x, unsigned evidence)
+{
+    if (x->shows_location || !is(x->method, "GET")) {
+        return false;
+    }
+    unsigned said = (evidence | parameters_of(x->target)) & (SESSION_RETURNS | SESSION_RAN_OUT);
+    return x->shows_referrer ? (evidence & SESSION_FROM_PAGE) != 0 && said != 0 : (said & SESSION_RAN_OUT) != 0;
 }
 
 lq_str derive_session_end(const struct session_line *x)
 {
     unsigned evidence = derive_session_evidence(x);
     bool fine = x->status.n == 3 && (x->status.p[0] == '2' || x->status.p[0] == '3');
-    if (is_logout(x->target)) {
+    lq_str path = path_of(x->target);
+    if (is_logout(path)) {
         return fine ? LQ_STR("logout") : (lq_str){"", 0};
     }
     bool lost;
-    if (is_login(x->target)) { /* sent here from a page; where answers show their Location, that has been counted */
-        lost = fine && is(x->method, "GET") && !x->shows_location && (evidence & SESSION_FROM_PAGE) != 0 && returns(x->target);
+    if (is_login(path)) {
+        lost = fine && sent_to_login(x, evidence);
     } else {
         lost = expired(x->status) || (is(x->status, "401") && (evidence & SESSION_NAMED) != 0) ||
                ((evidence & SESSION_TO_LOGIN) != 0 && (evidence & (SESSION_NAMED | SESSION_FROM_PAGE)) != 0);

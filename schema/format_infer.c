@@ -211,10 +211,15 @@ static uint32_t first_of(const struct format *f, const char *const *names, size_
 
 #define FIRST_OF(f, ...) first_of((f), (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
+static uint32_t path_of(const struct format *f)
+{
+    return FIRST_OF(f, "path", "uri", "request_uri", "url", "request.path", "request.uri", "http.path", "http.target");
+}
+
 /* Derived: the route of a path, the shape of the message, the status class, the level's one spelling, the service of a pod, exceptions. */
 static void add_derived(struct format *f)
 {
-    uint32_t path = FIRST_OF(f, "path", "uri", "request_uri", "url", "request.path", "request.uri", "http.path", "http.target");
+    uint32_t path = path_of(f);
     uint32_t stack = FIRST_OF(f, "stack_trace", "stacktrace", "stack", "error.stack", "error.stack_trace", "exc_info", "exception.stacktrace");
     uint32_t pod = format_slot(f, LQ_STR("pod")), message = UINT32_MAX;
     for (uint32_t i = 0; i < f->n_fields; i++) {
@@ -236,6 +241,23 @@ static void add_derived(struct format *f)
             f->n_derived--;
         }
     }
+}
+
+/* How sessions end, where the lines are requests that show it: DERIVE_SESSION_END needs a status and a path, and says more with the rest. */
+static void add_session_end(struct format *f, uint32_t path)
+{
+    uint32_t status = FIRST_OF(f, "status", "status_code");
+    derive(f, "session_end", DERIVE_SESSION_END, path != UINT32_MAX && f->schema.kind == STREAM_REQUESTS ? status : UINT32_MAX);
+    struct derived *d = f->n_derived > 0 ? &f->derived[f->n_derived - 1] : NULL;
+    if (d == NULL || d->kind != DERIVE_SESSION_END) {
+        return;
+    }
+    d->arg[SESSION_TARGET] = path;
+    d->arg[SESSION_METHOD] = FIRST_OF(f, "method", "request_method", "request.method", "http.method");
+    d->arg[SESSION_USER] = FIRST_OF(f, "user", "remote_user", "username", "user_id", "userid", "user.id", "user.name", "session", "session_id");
+    d->arg[SESSION_REFERRER] = FIRST_OF(f, "referrer", "referer", "http_referer", "http_referrer", "request.referer");
+    d->arg[SESSION_LOCATION] = FIRST_OF(f, "location", "sent_http_location", "response.location");
+    d->arg[SESSION_QUERY] = FIRST_OF(f, "query", "query_string", "args");
 }
 
 static void add_error(struct format *f)
@@ -308,6 +330,7 @@ static struct format *build(struct inference *x, const struct seen_field *time, 
     if (format_slot(f, LQ_STR("status")) != UINT32_MAX && (format_slot(f, LQ_STR("method")) != UINT32_MAX || format_slot(f, LQ_STR("route")) != UINT32_MAX)) {
         f->schema.kind = STREAM_REQUESTS;
     }
+    add_session_end(f, path_of(f));
     add_error(f);
     if ((time != NULL && time_layout_compile(f->layout_text, &f->layout, NULL) != LQ_OK) || format_finish(f, NULL) != LQ_OK) {
         format_free(&f);

@@ -75,7 +75,7 @@ struct derive_args {
 static enum lq_err derive_key(struct loader *l, const yaml_node_t *k, const char *name, yaml_node_t *v, void *ctx)
 {
     static const char *const keys[] = {"route", "status_class", "cidr", "map", "shape", "regex", "asset", "values", "default", "pattern", "level", "severity",
-                                       "exception", "frame", "level_in", "session_end", "target", "method", "user", "referrer", "location"};
+                                       "exception", "frame", "level_in", "session_end", "target", "method", "user", "referrer", "location", "query"};
     enum { SESSION_KIND = 15, FIRST_ARG };
     struct derive_args *a = ctx;
     int i = yaml_index(name, keys, COUNT(keys));

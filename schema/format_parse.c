@@ -355,6 +355,8 @@ struct session_line parser_session_line(const struct parser *p)
                                  .user = v[SESSION_USER],
                                  .referrer = v[SESSION_REFERRER],
                                  .location = v[SESSION_LOCATION],
+                                 .query = v[SESSION_QUERY],
+                                 .shows_referrer = d->arg[SESSION_REFERRER] != UINT32_MAX,
                                  .shows_location = d->arg[SESSION_LOCATION] != UINT32_MAX};
 }
 

@@ -51,6 +51,8 @@ struct engine_usage {
     uint64_t entries[DBS];
     uint64_t pages[DBS];
 };
+/* Of the last commit, by whomever: another number after each. */
+uint64_t engine_version(struct engine *g);
 LQ_MUST enum lq_err engine_usage(struct engine *g, struct engine_txn *t, struct engine_usage *out, struct lq_error *e);
 
 /* A compacted copy of the last commit into an open file. */

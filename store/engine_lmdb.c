@@ -441,6 +441,12 @@ static int count_reader(const char *msg, void *ctx)
     return 0;
 }
 
+uint64_t engine_version(struct engine *g)
+{
+    MDB_envinfo info;
+    return mdb_env_info(g->env, &info) == 0 ? info.me_last_txnid : 0;
+}
+
 enum lq_err engine_usage(struct engine *g, struct engine_txn *t, struct engine_usage *out, struct lq_error *e)
 {
     MDB_stat st;

@@ -258,6 +258,11 @@ void store_close(struct store **sp)
     *sp = NULL;
 }
 
+uint64_t store_version(const struct store *s)
+{
+    return engine_version(s->engine);
+}
+
 const char *store_dir(const struct store *s)
 {
     return s->dir;

@@ -36,6 +36,8 @@ struct store_options {
 LQ_MUST enum lq_err store_open(const char *dir, const struct store_options *o, struct store **out, struct lq_error *e);
 void store_close(struct store **s);
 const char *store_dir(const struct store *s);
+/* Another number after each commit, by this process or another: what was read before it may be told again. */
+uint64_t store_version(const struct store *s);
 /* Does a process hold the writer lock of the directory? Asks /proc/locks: taking the lock for a moment would refuse a writer that starts. */
 bool store_is_written(const char *dir);
 /* Where a store is when nobody says: $LQ_DATA, else $XDG_STATE_HOME/lq, else ~/.local/state/lq. */

@@ -1,4 +1,5 @@
 -- What the panels of a dashboard ask, one after the other: PromQL ranges, lq's own queries, Grafana's JSON. Times come from the environment.
+-- DISTINCT set: no address twice, so that no answer is kept.
 -- SPDX-License-Identifier: MIT
 local from, to = tonumber(os.getenv("FROM")), tonumber(os.getenv("TO"))
 local function escape(s) return (s:gsub("[^%w%-_.~]", function(c) return string.format("%%%02X", c:byte()) end)) end
@@ -14,10 +15,12 @@ local paths = {
   "/api/v1/label/host/values",
   "/api/v1/infinity/annotations?query=markers",
 }
-local n = 0
+local n, distinct = 0, (os.getenv("DISTINCT") or "") ~= ""
 function request()
-  n = n % #paths + 1
-  return wrk.format("GET", paths[n])
+  n = n + 1
+  local path = paths[(n - 1) % #paths + 1]
+  if distinct then path = path .. (path:find("?", 1, true) and "&" or "?") .. "n=" .. n .. "." .. os.time() end
+  return wrk.format("GET", path)
 end
 function done(s, l, r)
   local e = s.errors

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# HTTP beside ingest: 64 connections ask what panels ask while lqd takes syslog over TCP as fast as it comes. Rate of ingest with and without, latencies, errors;
-# then the page's first contentful paint. usage: bench/http/run.sh BUILD-DIR [LINES]     needs wrk; Chromium and npm for the paint
+# HTTP beside ingest: 64 connections ask what panels ask while lqd takes syslog over TCP as fast as it comes (beside.py). Rate of ingest with and without, latencies, errors;
+# then the page's first contentful paint. usage: bench/http/run.sh BUILD-DIR [LINES [ROUNDS]]     needs wrk; Chromium and npm for the paint
 # SPDX-License-Identifier: MIT
 set -euo pipefail
 BUILD=$(realpath "$1") lines=${2:-1500000}
@@ -17,7 +17,6 @@ command -v wrk >/dev/null || { echo "skipped: no wrk"; exit 0; }
 "$BUILD/lq" load --data "$dir/store" "$dir"/logs/web-*/*.log >/dev/null 2>&1
 "$BUILD/lqgen" --scenario week --lines "$lines" "$dir/more" 2>/dev/null
 cat $(find "$dir/more" -name 'access.log' | sort) | awk -v n="$lines" 'NR <= n { print "<190>Mar  2 10:00:00 web-1 nginx: " $0 }' >"$dir/in"
-lines=$(wc -l <"$dir/in")
 cat >"$dir/conf" <<YAML
 data: $dir/store
 http: 127.0.0.1:0
@@ -31,44 +30,13 @@ wait_for grep -q ready "$dir/log"
 tcp=$(sed -n 's/.*syslog_tcp listens on .*:\([0-9]*\)$/\1/p' "$dir/log") url=http://127.0.0.1:$(sed -n 's/.*http listens on .*:\([0-9]*\)$/\1/p' "$dir/log")
 FROM=$(date -d '2026-03-01' +%s) TO=$(date -d '2026-03-08' +%s)
 export FROM TO
-committed() { curl -s "$url/metrics" | awk '$1 == "lqd_committed_lines_total" { print $2 }'; }
-reached() { [ "$(committed | cut -d. -f1)" -ge "$1" ]; }
+asked() { wrk -t1 -c64 -d"$1"s --timeout 30s -s "$here/panels.lua" "$url" | tail -1; }
 
-# send: two senders, half of the lines each; prints lines a second until the last is committed
-send() {
-  local before from to
-  before=$(committed) from=$(date +%s%N)
-  for half in 0 1; do
-    python3 - "$tcp" "$dir/in" $half <<'PY' &
-import os, socket, sys
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-f = open(sys.argv[2], "rb"); n = os.path.getsize(sys.argv[2]); half = int(sys.argv[3])
-f.seek(n // 2); f.readline(); middle = f.tell()
-at, end = (0, middle) if half == 0 else (middle, n)
-while at < end: at += os.sendfile(s.fileno(), f.fileno(), at, min(1 << 20, end - at))
-s.shutdown(socket.SHUT_WR); s.recv(1)
-PY
-  done
-  wait_for reached $((before + lines))
-  to=$(date +%s%N)
-  awk -v n="$lines" -v ns=$((to - from)) 'BEGIN { printf "%.0f\n", n / ns * 1e9 }'
-}
-asked() { nice -n 10 wrk -t1 -c64 -d"$1"s --timeout 30s -s "$here/panels.lua" "$url" | tail -1; }
-
-echo "64 connections, no ingest:"
-asked 6
-alone=$(send)
-echo "ingest alone: $alone lines/s"
-asked 20 >"$dir/wrk" &
-wrk_pid=$!
-pause 1
-beside=$(send)
-still=$(kill -0 $wrk_pid 2>/dev/null && echo 1 || echo 0)
-wait $wrk_pid
-again=$(send)
-echo "64 connections while lqd ingests:"
-cat "$dir/wrk"
-awk -v a="$alone" -v b="$beside" -v c="$again" -v s="$still" 'BEGIN { m = (a + c) / 2; printf "ingest beside them: %d lines/s; alone before and after: %d, %d; loss %.1f %%%s\n", b, a, c, 100 * (1 - b / m), s ? "" : " (wrk ended before ingest did)" }'
+echo "64 connections, no ingest, eight panels:"
+asked 5
+echo "64 connections, no ingest, no question twice:"
+DISTINCT=1 asked 10
+python3 "$here/beside.py" "$lqd" "$tcp" "$url" "$dir/in" "${3:-5}"
 
 # ---- the page ----
 modules=$(ls -d "$BUILD"/../*/page-tests 2>/dev/null | head -1 || true)

@@ -9,6 +9,7 @@
 
 #define SECOND_US 1000000LL
 #define DAY_US    (86400 * SECOND_US)
+#define KEEP_US   SECOND_US /* where now is the wall clock: answers may be as old as the flush interval of lqd */
 
 bool ask_extent(struct snapshot *s, int64_t *first_us, int64_t *last_us)
 {
@@ -196,11 +197,20 @@ void ask_series_name(const struct result *r, const struct result_series *s, uint
     }
 }
 
+static uint64_t version(const void *ctx)
+{
+    return store_version(((const struct ask *)ctx)->store);
+}
+
 void ask_tables(struct ask *a, struct http_server_options *o)
 {
     const struct http_route *const all[] = {page_routes, api_routes, change_routes, line_routes, run_routes, marker_routes, grafana_routes, prometheus_routes};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         LQ_ASSERT(o->n_tables < HTTP_TABLES_MAX);
-        o->tables[o->n_tables++] = (struct http_route_table){all[i], a};
+        bool keep = all[i] != page_routes && all[i] != run_routes; /* `run` starts lq, which may wait */
+        o->tables[o->n_tables++] = (struct http_route_table){.routes = all[i], .ctx = a, .keep = keep};
     }
+    o->version = version;
+    o->version_ctx = a;
+    o->keep_us = a->wall_clock ? KEEP_US : INT64_MAX / 2;
 }

@@ -17,7 +17,7 @@
 #include "query/http/server_int.h"
 #include "schema/timefmt.h"
 
-enum { DRAIN_BYTES_MAX = 64 << 20 };
+enum { DRAIN_BYTES_MAX = 64 << 20, KEY_BODY_BYTES_MAX = 64 << 10 };
 
 /* ---- workers ---- */
 
@@ -41,10 +41,44 @@ bool http_job_stopped(struct http_job *j)
     return j->gone;
 }
 
+/* The same request of the same store: the answer that was kept. Else it is known from now on what its answer would be kept under. */
+static bool given_again(struct http_job *j)
+{
+    struct http_server *s = j->server;
+    if (!j->keep || j->body.n > KEY_BODY_BYTES_MAX) {
+        j->keep = false;
+        return false;
+    }
+    lq_buf_printf(&j->key, "%d %d %s\n%.*s\n", (int)j->request.method, j->takes_gzip, j->uri, (int)j->request.content_type.n, j->request.content_type.p);
+    lq_buf_add(&j->key, j->body.p, j->body.n);
+    j->version = s->o.version(s->o.version_ctx);
+    j->begun_us = clock_monotonic_us();
+    j->kept = http_kept_get(s->kept, (lq_str){j->key.p, j->key.n}, j->version, j->begun_us, &j->response, &j->zipped);
+    atomic_fetch_add(&s->answers_kept, j->kept);
+    return j->kept;
+}
+
+static void close_answer(struct http_job *j)
+{
+    if (j->kept) {
+        return;
+    }
+    http__close_body(j);
+    if (j->keep && !j->gone) {
+        http_kept_put(j->server->kept, (lq_str){j->key.p, j->key.n}, j->version, j->begun_us, &j->response, j->zipped);
+    }
+}
+
 static void run_job(struct http_job *j)
 {
     struct lq_error e = {0};
-    if (!http__open_body(j)) {
+    if (http_job_stopped(j)) { /* it has left while it waited */
+        atomic_fetch_add(&j->server->stopped, 1);
+        lq_error_set(&e, LQ_EBUSY, "the request waited for too long");
+        http_fail(&j->response, &e);
+        return;
+    }
+    if (!http__open_body(j) || given_again(j)) {
         return;
     }
     enum lq_err err = j->route->run(j->ctx, &j->request, &j->response, &e);
@@ -111,7 +145,7 @@ static void *work(void *arg)
         pthread_mutex_unlock(&s->lock);
         run_job(j);
         if (!j->deferred) {
-            http__close_body(j);
+            close_answer(j);
         }
         pthread_mutex_lock(&s->lock);
         s->running--;
@@ -130,13 +164,17 @@ static bool enqueue(struct http_server *s, struct http_job *j)
 {
     bool room;
     pthread_mutex_lock(&s->lock);
-    room = s->waiting < s->o.jobs_max;
+    room = s->waiting < s->o.jobs_max || j->first;
     if (room) {
         j->state = JOB_QUEUED;
         MHD_suspend_connection(j->connection);
-        j->next = NULL;
-        *s->tail = j;
-        s->tail = &j->next;
+        j->next = j->first ? s->head : NULL;
+        if (j->first) {
+            s->head = j;
+        } else {
+            *s->tail = j;
+        }
+        s->tail = j->next == NULL ? &j->next : s->tail;
         s->waiting++;
         pthread_cond_signal(&s->more);
     }
@@ -229,6 +267,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **con_cls, en
     if (j != NULL) {
         j->server->bodies_bytes -= j->counted;
         lq_buf_fini(&j->body);
+        lq_buf_fini(&j->key);
         http_response_fini(&j->response);
         lq_arena_fini(&j->mem);
         free(j);
@@ -354,6 +393,7 @@ enum lq_err http_server_start(struct ev_loop *loop, const struct http_server_opt
         s->tokens = lq_alloc(sizeof *s->tokens);
         err = http_tokens_load(o->token_file, s->tokens, e);
     }
+    s->kept = o->version != NULL ? http_kept_new(o->keep_us) : NULL;
     s->rate = o->rate_max > 0 ? http_rate_new(o->rate_max) : NULL;
     errno = 0;
     if (err == LQ_OK) {
@@ -373,8 +413,8 @@ enum lq_err http_server_start(struct ev_loop *loop, const struct http_server_opt
     for (; s->n_workers < s->o.threads; s->n_workers++) {
         LQ_ASSERT(pthread_create(&s->workers[s->n_workers], NULL, work, s) == 0);
     }
+    *out = s; /* before the first request: a handler may ask for it */
     run_daemon(s);
-    *out = s;
     return LQ_OK;
 }
 
@@ -418,6 +458,7 @@ void http_server_stop(struct http_server **ps)
     free(s->workers);
     free(s->tokens);
     http_rate_free(&s->rate);
+    http_kept_free(&s->kept);
     free(s->cert_pem);
     free(s->key_pem);
     free(s);
@@ -427,5 +468,5 @@ void http_server_stop(struct http_server **ps)
 struct http_server_counts http_server_counts(const struct http_server *s)
 {
     return (struct http_server_counts){.requests = atomic_load(&s->requests), .rejected = atomic_load(&s->rejected), .failed = atomic_load(&s->failed),
-                                       .stopped = atomic_load(&s->stopped), .connections = atomic_load(&s->connections)};
+                                       .stopped = atomic_load(&s->stopped), .connections = atomic_load(&s->connections), .kept = atomic_load(&s->answers_kept)};
 }

@@ -25,6 +25,8 @@ enum { HTTP_TABLES_MAX = 16, HTTP_TOKENS_MAX = 256 };
 struct http_route_table {
     const struct http_route *routes; /* ends with path NULL */
     void *ctx;                       /* handed to its handlers */
+    bool first;                      /* its requests are short and are taken before all that wait: health, counters */
+    bool keep;                       /* answers to HTTP_READ depend on the store, the request and the clock only: kept.h */
 };
 struct http_server_options {
     const char *address; /* IPv4, IPv6 or "localhost"; NULL = 127.0.0.1 */
@@ -35,6 +37,9 @@ struct http_server_options {
     unsigned connections_max, per_address_max, idle_s, threads, jobs_max, time_ms; /* 0: 1024, 512, 60, 2, 64, 60,000 */
     int nice;                                                                     /* added to the workers' niceness: what shares the machine comes first */
     size_t body_bytes_max, bodies_bytes_max; /* of one body, plain or unzipped; of all being received. 0: 8 MiB, eight times that */
+    uint64_t (*version)(const void *ctx); /* of what the answers of tables with `keep` depend on; NULL = none is kept */
+    const void *version_ctx;
+    int64_t keep_us; /* how old a kept answer may be at most */
     unsigned rate_max;                       /* requests a second from one address (its burst: two seconds of them), but for loopback; 0 = any number */
     FILE *log;                                                                    /* request log, one line each; NULL = none */
     uint32_t n_tables;
@@ -50,7 +55,7 @@ LQ_MUST enum lq_err http_server_run(const struct http_server_options *o, void (*
 
 /* For /metrics. */
 struct http_server_counts {
-    uint64_t requests, rejected, failed, stopped, connections;
+    uint64_t requests, rejected, failed, stopped, connections, kept;
 };
 struct http_server_counts http_server_counts(const struct http_server *s);
 

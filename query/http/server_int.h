@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "query/http/kept.h"
 #include "query/http/rate.h"
 #include "query/http/server.h"
 
@@ -31,6 +32,11 @@ struct http_job {
     int fd;
     bool gone, deferred, finished, parked; /* http_defer, http_finish; a worker has left it to whoever finishes it */
     bool takes_gzip, zipped;
+    bool first;
+    bool keep, kept;      /* its answer may be kept; it is one that was */
+    struct lq_buf key;    /* of the answer */
+    uint64_t version;     /* of the store, before the answer was begun */
+    int64_t begun_us;
     size_t counted; /* bytes of the body, of bodies_bytes */
     struct http_job *next;
 };
@@ -52,9 +58,10 @@ struct http_server {
     unsigned waiting, running, parked;
     size_t bodies_bytes; /* being received and in hand; the loop's thread */
     struct http_rate *rate;
+    struct http_kept *kept; /* NULL = none */
     bool ending;
     atomic_bool stop_all;
-    atomic_uint_fast64_t requests, rejected, failed, stopped, connections;
+    atomic_uint_fast64_t requests, rejected, failed, stopped, connections, answers_kept;
 };
 
 /* server_request.c, on the loop's thread. The headers are there: false, a refusal is written. */

@@ -101,8 +101,8 @@ for _ in $(seq 1 400); do
   grep -q ready "$dir/web.log" && break
   read -rt 0.05 <> <(:) || true
 done
-python3 - "$(sed -n 's/.*http listens on .*:\([0-9]*\)$/\1/p' "$dir/web.log")" <<'PY'
-import re, socket, sys, time, urllib.request
+python3 - "$(sed -n 's/.*http listens on .*:\([0-9]*\)$/\1/p' "$dir/web.log")" "$(sed -n 's/.*tcp listens on .*:\([0-9]*\)$/\1/p' "$dir/web.log")" <<'PY'
+import json, re, socket, sys, time, urllib.request
 port = int(sys.argv[1])
 def stopped(): return int(re.search(r"^lqd_http_stopped_total (\d+)", urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60).read().decode(), re.M)[1])
 before, end = stopped(), time.monotonic() + 60
@@ -112,6 +112,20 @@ while stopped() < before + 8:
         s = socket.create_connection(("127.0.0.1", port))
         s.sendall(b"GET /api/v1/lq/why HTTP/1.1\r\nHost: localhost\r\n\r\n")
         s.close()
+# The same question of the same store is answered once; a commit makes it a new one.
+def get(path): return urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60).read().decode()
+def kept(): return int(re.search(r"^lqd_http_kept_total (\d+)", get("/metrics"), re.M)[1])
+counts = "/api/v1/lq/query?since=2026-01-01&until=2099-01-01&query=count&format=csv"
+was = kept()
+while kept() == was:
+    assert time.monotonic() < end, "no answer is given again"
+    get(counts)
+def unparsed(): return sum(x["lines"] for x in json.loads(get("/api/v1/lq/streams"))["streams"] if x["stream"] == "unparsed")
+before = unparsed()
+s = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+s.sendall(b"a line that is new\n")
+s.close()
+while unparsed() == before: assert time.monotonic() < end, "an old answer is given after a commit"
 PY
 stop
 

@@ -25,7 +25,7 @@ async function open(options) {
 async function view(page, hash) {
   await page.goto(`${base}/${hash}`);
   await page.waitForSelector("main > div > :not(.busy)", { timeout: 60000 });
-  await page.waitForFunction(() => !document.querySelector(".busy") && [...document.querySelectorAll(".chart")].every((c) => c.querySelector("canvas")), null, { timeout: 60000 });
+  await page.waitForFunction(() => !document.querySelector(".busy, [aria-busy]") && [...document.querySelectorAll(".chart")].every((c) => c.querySelector("canvas")), null, { timeout: 60000 });
 }
 
 const page = await open({ viewport: { width: 1280, height: 900 } });
@@ -36,6 +36,9 @@ const first = page.locator(".suspect").first();
 want(/1\. release 2\.4\.1/.test(await first.innerText()), "the guilty release is first", await first.innerText());
 want(/high confidence/.test(await first.innerText()), "with high confidence");
 want((await first.locator("canvas").count()) > 0, "with a chart");
+const captions = await page.locator(".suspect .caption").allInnerTexts();
+want(captions.length === (await page.locator(".suspect canvas").count()) && captions.every((t) => /^(lines in|share of errors|mean ).*, at most \S/.test(t)), "every chart of a suspect says what it counts and how far its scale goes", captions);
+want(/of requests lost their session without a logout/.test(await page.locator(".figures").innerText()), "the sessions that were lost");
 want(/release 2\.4\.3/.test(await page.locator("table").innerText()), "the latest release is cleared");
 
 await view(page, "#/overview");
@@ -92,7 +95,7 @@ for (const [name, options] of [["light", { viewport: { width: 1280, height: 900 
     await view(p, hash);
     const over = await p.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     want(over <= 0, `${name} ${v}: nothing sticks out`, over);
-    if (shots) await p.screenshot({ path: `${shots}/${name}-${v}.png` });
+    if (shots) await p.screenshot({ path: `${shots}/${name}-${v}.png`, fullPage: v === "why" });
   }
   await p.context().close();
 }

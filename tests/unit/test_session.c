@@ -53,9 +53,35 @@ Test(session, ends)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct session_line x = {text(cases[i].status), text(cases[i].target), text(cases[i].method), text(cases[i].user), text(cases[i].referrer), text(cases[i].location),
-                                 cases[i].location != NULL};
+                                 .shows_location = cases[i].location != NULL, .shows_referrer = true};
         lq_str end = derive_session_end(&x);
         cr_expect(lq_str_is(end, cases[i].want), "%s %s %s: '%.*s', not '%s'", cases[i].status, cases[i].method, cases[i].target, (int)end.n, end.p, cases[i].want);
+    }
+}
+
+/* Formats whose lines have an address with its host, a query of its own, or no referrer. */
+Test(session, of_other_formats)
+{
+    static const struct {
+        const char *status, *method, *target, *referrer, *query, *want;
+    } cases[] = {
+        {"200", "GET", "/login", "https://shop/cart", "next=/cart", "lost"},
+        {"200", "GET", "/login", "https://shop/cart", "nextpage=1", ""},
+        {"200", "GET", "/login", "https://shop/cart", "-", ""},
+        {"200", "GET", "/login", "-", "next=/cart", ""},
+        {"200", "GET", "/login", NULL, "next=/cart", ""}, /* who is not signed in and opens a bookmark is sent there, too */
+        {"200", "GET", "/login", NULL, "a=1&Expired=1", "lost"},
+        {"200", "GET", "https://www.example.com:443/login?timeout", NULL, NULL, "lost"},
+        {"200", "GET", "https://login.example.com:443/login?next=/", NULL, NULL, ""},
+        {"419", "POST", "https://login.example.com:443/orders", NULL, NULL, "lost"},
+        {"200", "GET", "https://www.example.com:443/logout", NULL, NULL, "logout"},
+        {"200", "GET", "https://logout.example.com", NULL, NULL, ""},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct session_line x = {.status = text(cases[i].status), .target = text(cases[i].target), .method = text(cases[i].method), .referrer = text(cases[i].referrer),
+                                 .query = text(cases[i].query), .shows_referrer = cases[i].referrer != NULL};
+        lq_str end = derive_session_end(&x);
+        cr_expect(lq_str_is(end, cases[i].want), "%s %s: '%.*s', not '%s'", cases[i].target, cases[i].query != NULL ? cases[i].query : "", (int)end.n, end.p, cases[i].want);
     }
 }
 
@@ -66,16 +92,18 @@ Test(session, equal_evidence_is_an_equal_end)
     static const char *const target[] = {"/", "/cart", "/login", "/login?next=/x", "/cart?next=1", "/logout", "/logout?next=/", "/signin?expired", ""};
     static const char *const method[] = {"GET", "POST", ""}, *const user[] = {"", "-", "u7", "x"};
     static const char *const referrer[] = {"", "-", "https://s/", "https://s/login?a"}, *const location[] = {"", "/login", "/cart"};
+    static const char *const query[] = {"", "next=/x", "a&expired"};
     unsigned lines = 0;
     for (unsigned k = 0; k < COUNT(status) * COUNT(target) * COUNT(method) * 2; k++) {
-        const char *seen[8] = {0};
-        for (unsigned i = 0; i < COUNT(user) * COUNT(referrer) * COUNT(location); i++) {
+        const char *seen[32] = {0};
+        for (unsigned i = 0; i < COUNT(user) * COUNT(referrer) * COUNT(location) * COUNT(query); i++) {
             struct session_line x = {text(status[k % COUNT(status)]), text(target[k / COUNT(status) % COUNT(target)]), text(method[k / COUNT(status) / COUNT(target) % COUNT(method)]),
-                                     text(user[i % COUNT(user)]), text(referrer[i / COUNT(user) % COUNT(referrer)]), text(location[i / COUNT(user) / COUNT(referrer)]),
-                                     k >= COUNT(status) * COUNT(target) * COUNT(method)};
+                                     text(user[i % COUNT(user)]), text(referrer[i / COUNT(user) % COUNT(referrer)]), text(location[i / COUNT(user) / COUNT(referrer) % COUNT(location)]),
+                                     .query = text(query[i / COUNT(user) / COUNT(referrer) / COUNT(location)]),
+                                     .shows_location = k >= COUNT(status) * COUNT(target) * COUNT(method), .shows_referrer = true};
             unsigned evidence = derive_session_evidence(&x);
             lq_str end = derive_session_end(&x);
-            cr_assert(evidence < 8);
+            cr_assert(evidence < COUNT(seen));
             cr_expect(seen[evidence] == NULL || lq_str_is(end, seen[evidence]), "%.*s %.*s", (int)x.status.n, x.status.p, (int)x.target.n, x.target.p);
             seen[evidence] = end.n == 0 ? "" : lq_str_is(end, "lost") ? "lost" : "logout";
             lines++;
@@ -115,6 +143,39 @@ Test(session, remembered_lines_end_as_others_do)
     cr_expect(remembered >= COUNT(lines));
     parser_free(&p);
     memo_free(&memo);
+    format_set_free(&set);
+}
+
+Test(session, json_requests_end_sessions_too)
+{
+    static const char lines[] = "{\"time\":\"2026-03-02T10:00:00Z\",\"method\":\"GET\",\"path\":\"/cart\",\"status\":401,\"user\":\"u7\",\"referer\":\"\"}\n"
+                                "{\"time\":\"2026-03-02T10:00:01Z\",\"method\":\"GET\",\"path\":\"/cart\",\"status\":200,\"user\":\"u8\",\"referer\":\"\"}\n"
+                                "{\"time\":\"2026-03-02T10:00:02Z\",\"method\":\"GET\",\"path\":\"/login?next=/cart\",\"status\":200,\"user\":\"-\",\"referer\":\"https://s/cart\"}\n";
+    static const char *const want[] = {"lost", "", "lost"};
+    struct format_set *set = NULL;
+    struct lq_error e = {0};
+    struct detection found;
+    struct parser *p = NULL;
+    struct parser_config c = {0};
+    cr_assert(format_set_load(NULL, 0, &set, &e) == LQ_OK, "%s", e.msg);
+    format_detect(set, LQ_STR(lines), &found);
+    c.format = found.format;
+    cr_assert(c.format != NULL && strcmp(format_name(c.format), "json") == 0 && parser_new(&c, &p, &e) == LQ_OK, "%s", found.why);
+    const struct stream_schema *x = parser_schema(p);
+    uint32_t d = 0;
+    while (d < x->n_dims && strcmp(x->dims[d], "session_end") != 0) {
+        d++;
+    }
+    cr_assert(d < x->n_dims && x->kind == STREAM_REQUESTS);
+    const char *line = lines;
+    for (size_t i = 0; i < COUNT(want); i++) {
+        const char *nl = strchr(line, '\n');
+        struct record r = {0};
+        cr_assert(parser_parse(p, (lq_str){line, (size_t)(nl - line)}, &r) == PARSE_OK);
+        cr_expect(lq_str_is(r.dims[d], want[i]), "line %zu: %.*s", i, (int)r.dims[d].n, r.dims[d].p);
+        line = nl + 1;
+    }
+    parser_free(&p);
     format_set_free(&set);
 }
 

@@ -39,8 +39,9 @@ function marksPlugin(marks, band) {
   };
 }
 
-// Series: [{label, values}] over one list of times (seconds). unit: "share", "s" or "". zoom(from, to) is called with seconds.
-export function lineChart({ title, times, series, unit, marks, band, height, zoom, summary }) {
+// Series: [{label, values}] over one list of times (seconds). unit: "share", "s" or "". zoom(from, to) is called with seconds. top: the scale goes up to there;
+// caption(show): a line below the title, show writes a number with its unit.
+export function lineChart({ title, times, series, unit, marks, band, height, zoom, summary, top, caption }) {
   const box = el("div", { class: "chart", role: "img", "aria-label": `${title}. ${summary || ""}` });
   const show = unit === "share" ? percent : unit === "s" ? duration : number;
   const readout = el("div", { class: "legend", "aria-hidden": "true" });
@@ -56,7 +57,7 @@ export function lineChart({ title, times, series, unit, marks, band, height, zoo
       legend: { show: false },
       cursor: { sync: { key: cursors.key }, drag: { x: Boolean(zoom), y: false, setScale: false }, points: { size: 6 } },
       select: { show: Boolean(zoom) },
-      scales: { x: { time: true }, y: { range: (u, min, max) => [Math.min(0, min ?? 0), max > 0 ? max * 1.08 : 1] } },
+      scales: { x: { time: true }, y: { range: (u, min, max) => [Math.min(0, min ?? 0), (top ?? max) > 0 ? (top ?? max) * 1.08 : 1] } },
       axes: [{ ...axis, space: 110, size: 32, values: (u, splits) => splits.map((t) => when(t * 1000).slice(5, 16)) },
         { ...axis, size: 62, space: 28, values: (u, splits) => splits.map(show) }],
       series: [{}, ...series.map((s, i) => ({ label: s.label, stroke: () => css(colour(i)), width: 1.5, spanGaps: false, points: { show: times.length < 40 } }))],
@@ -85,7 +86,7 @@ export function lineChart({ title, times, series, unit, marks, band, height, zoo
     if (plot) plot.destroy();
   };
   live.add({ box, build, end });
-  return el("figure", { class: "card" }, title && el("h3", {}, title), box, readout);
+  return el("figure", { class: "card" }, title && el("h3", {}, title), caption && el("p", { class: "quiet caption" }, caption(show)), box, readout);
 }
 
 // Drop the charts of a view that is left; draw again when the theme changed.

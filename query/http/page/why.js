@@ -11,20 +11,39 @@ function subjectQuery(s, step) {
   if (!s || !s.stream || !s.metric) return null;
   const where = Object.entries(s.where || {}).map(([k, v]) => `${k} = ${quoted(v)}`);
   const metric = s.metric === "count" ? "count" : s.metric === "errors" || s.metric === "error_share" ? "errors / count" : /^[A-Za-z_][\w.]*$/.test(s.metric) ? `avg(${s.metric})` : null;
-  return metric && { text: `${[`stream = ${s.stream}`, ...where].join(" and ")} | ${metric} every ${step}`, share: metric === "errors / count" };
+  const kind = metric === "errors / count" ? "share of errors" : metric === "count" ? `lines in ${step}` : `mean ${s.metric}`;
+  return metric && { text: `${[`stream = ${s.stream}`, ...where].join(" and ")} | ${metric} every ${step}`, share: metric === "errors / count", kind };
 }
 
-async function subjectChart(title, subject, frame, signal) {
+// What a chart of a subject shows: its numbers, and the kind of them; null where there are none.
+async function subjectData(title, subject, frame, signal) {
   const q = subjectQuery(subject, frame.step);
   if (!q) return null;
   try {
     const answer = await get("lq/query", { query: q.text, since: frame.since, until: frame.until }, signal);
     const { times, values } = columns(answer.series, 0);
-    return times.length > 1 ? lineChart({ title, times, series: [{ label: "", values: values[0] }], unit: q.share ? "share" : frame.units.get(`${subject.stream} ${subject.metric}`) || "", marks: frame.marks, band: frame.band, height: 110 }) : null;
+    if (times.length < 2) return null;
+    return { title, times, values: values[0], kind: q.kind, unit: q.share ? "share" : frame.units.get(`${subject.stream} ${subject.metric}`) || "", most: Math.max(0, ...values[0].filter((v) => v !== null)) };
   } catch (x) {
     if (x.name === "AbortError") throw x;
     return null; /* an identity, or a field that this tier does not keep: the sentence stands without a picture */
   }
+}
+
+// One time axis for all. Charts of one kind share their scale where the smaller one can still be read on it; each says what it counts and how far it goes.
+const SAME_SCALE = 8;
+function multiples(data, frame) {
+  return data.map((d) => {
+    const alike = data.filter((x) => x.kind === d.kind), most = Math.max(...alike.map((x) => x.most)), least = Math.min(...alike.map((x) => x.most));
+    const together = alike.length > 1 && most < SAME_SCALE * least;
+    return lineChart({ title: d.title, times: d.times, series: [{ label: "", values: d.values }], unit: d.unit, marks: frame.marks, band: frame.band, height: 110, top: together ? most : d.most,
+      caption: (show) => `${d.kind}, at most ${show(d.most)}${alike.length < 2 ? "" : together ? "; one scale for these" : "; a scale of its own"}` });
+  });
+}
+
+async function subjectChart(title, subject, frame, signal) {
+  const d = await subjectData(title, subject, frame, signal);
+  return d && multiples([d], frame)[0];
 }
 
 function head(a, go, range) {
@@ -42,7 +61,8 @@ function head(a, go, range) {
   ];
 }
 
-async function suspect(s, frame, signal) {
+// The words at once, the charts when they are there: fill() brings them.
+function suspect(s, frame, signal) {
   const lead = s.lead_s > 0 ? `${lasting(s.lead_s)} before the errors` : "with the errors";
   const box = el("article", { class: "card suspect" },
     el("div", { class: "head" }, el("h3", {}, `${s.rank}. ${s.title}`), el("span", { class: `tag ${s.confidence}` }, `${s.confidence} confidence`), el("span", { class: "quiet" }, `${when(s.time)}, ${lead}`)),
@@ -50,16 +70,18 @@ async function suspect(s, frame, signal) {
     s.lines?.length ? el("pre", {}, s.lines.join("\n")) : null);
   const here = { ...frame, marks: [...frame.marks, { time: seconds(s.time), label: s.title, kind: "suspect" }] };
   const subjects = [[s.title, s.subject], ...(s.members || []).map((m) => [m.text, m.subject])];
-  const seen = new Set(), charts = el("div", { class: "cards" });
+  const seen = new Set(), charts = el("div", { class: "cards", "aria-busy": "true" });
   box.append(charts);
-  for (const [title, subject] of subjects) {
+  const wanted = subjects.filter(([, subject]) => {
     const key = JSON.stringify(subject);
-    if (!subject || seen.has(key) || seen.size >= 4) continue;
-    seen.add(key);
-    const c = await subjectChart(title, subject, here, signal);
-    if (c) charts.append(c);
-  }
-  return box;
+    return subject && !seen.has(key) && seen.size < 4 && seen.add(key);
+  });
+  const fill = async () => {
+    const data = await Promise.all(wanted.map(([title, subject]) => subjectData(title, subject, here, signal)));
+    charts.append(...multiples(data.filter(Boolean), here));
+    charts.removeAttribute("aria-busy");
+  };
+  return { box, fill };
 }
 
 export async function why({ page, params, signal, range, go }) {
@@ -86,11 +108,13 @@ export async function why({ page, params, signal, range, go }) {
   frame.band = { from: seconds(a.onset.time), to: seconds(a.onset.end || a.to) };
   page.replaceChildren(...head(a, go, range), (await errors()) || "", ...notices);
   page.append(el("h2", {}, a.suspects.length ? "What changed before" : "Nothing is known to have changed before"));
-  for (const s of a.suspects) page.append(await suspect(s, frame, signal));
+  const suspects = a.suspects.map((s) => suspect(s, frame, signal));
+  page.append(...suspects.map((s) => s.box));
   if (a.cleared?.length) {
     page.append(el("h2", {}, "Cleared"), el("div", { class: "scroll" }, el("table", {},
       el("thead", {}, el("tr", {}, el("th", {}, "when"), el("th", {}, "what"), el("th", {}, "why it is not the cause"))),
       el("tbody", {}, a.cleared.map((c) => el("tr", {}, el("td", { class: "n" }, when(c.time)), el("td", {}, c.title), el("td", {}, c.reason)))))));
   }
   page.append(foot);
+  for (const s of suspects) await s.fill();
 }
