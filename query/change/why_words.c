@@ -12,20 +12,18 @@
 #include "query/change/why_int.h"
 
 static const struct {
-    const char *phrases; /* separated by |, lower case */
+    const char *phrases; /* separated by |, lower case, of whole words; * at the end: whatever the word goes on with */
     const char *cause;
 } causes[] = {
     {"no space left|disk full|disk is full|disk quota|enospc|not enough space|out of disk|filesystem is full|file "
      "system is full",
      "a full disk"},
-    {"certificate has expired|certificate expired|cert expired|certificate is not yet valid|certificate verify "
-     "failed|certificate_expired|x509|certificate",
-     "a certificate"},
-    {"out of memory|outofmemory|oom-kill|oom kill|cannot allocate memory|heap space|gc overhead|memory limit",
+    {"certificate*|cert expired|x509", "a certificate"},
+    {"out of memory|outofmemory*|oom-kill*|oom kill*|cannot allocate memory|heap space|gc overhead|memory limit",
      "memory that ran out"},
     {"too many open files|emfile|file descriptors", "file descriptors that ran out"},
     {"pool exhausted|pool is exhausted|pool timeout|connection is not available|too many connections|no available "
-     "connection|connection limit|pool is full",
+     "connection*|connection limit|pool is full",
      "connections that ran out"},
     {"capacity exhausted|capacity reached|quota exceeded|limit reached|queue is full|queue full|backlog|saturated",
      "a limit that was reached"},
@@ -34,19 +32,19 @@ static const struct {
      "connect|failed to connect|connection reset|econnreset|broken pipe|no route to host|unreachable|host is "
      "down|connection closed",
      "a dependency that cannot be reached"},
-    {"timed out|timeout|time-out|deadline exceeded|etimedout|did not respond|no response|not responding",
+    {"timed out|timeout*|time-out*|deadline exceeded|etimedout|did not respond|no response|not responding",
      "a dependency that does not answer"},
-    {"circuit breaker|circuit open|circuitbreaker|marked down|is down|no live upstream|no server is "
+    {"circuit breaker*|circuit open|circuitbreaker*|marked down|is down|no live upstream*|no server is "
      "available|unavailable",
      "a dependency that is down"},
-    {"deadlock|lock wait|could not obtain lock|lock timeout|database is locked|serialization failure", "locks"},
-    {"rate limit|too many requests|throttl", "a rate limit"},
+    {"deadlock*|lock wait|could not obtain lock|lock timeout|database is locked|serialization failure*", "locks"},
+    {"rate limit*|too many requests|throttl*", "a rate limit"},
     {"access denied|permission denied|invalid credentials|unauthorized|authentication failed|password "
      "authentication|token expired|invalid token|forbidden|invalid api key",
      "rejected credentials"},
     {"read-only|readonly|read only", "a database that is read-only"},
-    {"replication lag|replica lag|failover|lost quorum|no leader|not the leader|no primary", "a failover"},
-    {"segfault|segmentation fault|core dumped|panic|sigkill|killed process|crashed|exited with", "a crash"},
+    {"replication lag|replica lag|failover*|lost quorum|no leader|not the leader|no primary", "a failover"},
+    {"segfault*|segmentation fault|core dumped|panic*|sigkill|killed process|crashed|exited with", "a crash"},
 };
 
 /* Deeds, the strongest first. */
@@ -55,52 +53,91 @@ static const struct {
     enum event_kind kind;
 } deeds[] = {
     {"rollback|rolled back|rolling back|reverted", EVENT_ROLLBACK},
-    {"deploy|release|new version|upgraded|rollout|rolled out|migration|migrated", EVENT_RELEASE},
-    {"config|setting|reload|sighup|re-read|reread|feature flag|featureflag|feature toggle|toggle|flag "
-     "|parameter|changed from|set "
-     "to|switched to|enabled|disabled|rule updated|policy",
+    {"deploy*|release|new version|upgraded|rollout|rolled out|migration*|migrated", EVENT_RELEASE},
+    {"config*|reconfig*|setting*|reload*|sighup|re-read|reread|feature flag*|featureflag*|toggle*|flag|flags|"
+     "parameter*|changed from|set to|switched to|enabled|disabled|rule updated|policy",
      EVENT_CONFIG},
-    {"restart|starting|started in|shutting down|shutdown|stopping|sigterm|booting|boot |listening on|server "
-     "started|application started|initialized|initialised|terminated|worker process",
+    {"restart*|starting|started in|shutting down|shutdown|stopping|sigterm|booting|boot|listening on|server "
+     "started|application started|initialized|initialised|terminated|worker process*",
      EVENT_RESTART},
-    {"cron|job|backup|batch|scheduled|schedule|vacuum|reindex|nightly|rotate|cleanup|import|export|sync|report|"
-     "compaction|snapshot|warmup",
+    {"cron*|job|jobs|backup*|batch*|schedule*|vacuum*|reindex*|nightly|rotat*|cleanup|import|imports|importing|"
+     "imported|export*|sync|syncing|synced|report|reports|compaction*|snapshot*|warmup",
      EVENT_JOB},
 };
 
-static bool has_any(const char *text, const char *phrases)
+/* Somebody came or went: the words around are names, of people and of the machines that they use. */
+static const char logins[] =
+    "accepted publickey|accepted password|accepted keyboard-interactive*|session opened|session "
+    "closed|new session|removed session|logged in|logged out|logged off|login|logon|logout|"
+    "failed password|invalid user|authenticat*|disconnected from|connection closed by";
+
+static bool is_word(char c)
 {
+    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+/* Between text[i - 1] and text[i] a word ends or begins: also in NameParts and HTTPNames. */
+static bool word_edge(const char *text, size_t i)
+{
+    if (i == 0 || !is_word(text[i - 1]) || !is_word(text[i])) {
+        return true;
+    }
+    bool upper = isupper((unsigned char)text[i]);
+    return upper && (!isupper((unsigned char)text[i - 1]) || islower((unsigned char)text[i + 1]));
+}
+
+struct words {
+    char text[512], low[512];
+};
+
+/* The phrase of n bytes stands in the text, as whole words. */
+static bool has_phrase(const struct words *w, const char *phrase, size_t n)
+{
+    bool open = phrase[n - 1] == '*';
     char one[64];
+    n -= open;
+    if (n >= sizeof one) {
+        return false;
+    }
+    memcpy(one, phrase, n);
+    one[n] = '\0';
+    for (const char *at = w->low; (at = strstr(at, one)) != NULL; at++) {
+        size_t i = (size_t)(at - w->low);
+        if (word_edge(w->text, i) && (open || word_edge(w->text, i + n))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_any(const struct words *w, const char *phrases)
+{
     while (*phrases != '\0') {
         size_t n = strcspn(phrases, "|");
-        if (n > 0 && n < sizeof one) {
-            memcpy(one, phrases, n);
-            one[n] = '\0';
-            if (strstr(text, one) != NULL) {
-                return true;
-            }
+        if (n > 0 && has_phrase(w, phrases, n)) {
+            return true;
         }
         phrases += n + (phrases[n] == '|');
     }
     return false;
 }
 
-static const char *lower(lq_str text, char out[512])
+static void words_of(lq_str text, struct words *w)
 {
-    size_t n = text.n < 511 ? text.n : 511;
+    size_t n = text.n < sizeof w->text - 1 ? text.n : sizeof w->text - 1;
     for (size_t i = 0; i < n; i++) {
-        out[i] = (char)tolower((unsigned char)text.p[i]);
+        w->text[i] = text.p[i] == '\0' ? ' ' : text.p[i];
+        w->low[i] = (char)tolower((unsigned char)w->text[i]);
     }
-    out[n] = '\0';
-    return out;
+    w->text[n] = w->low[n] = '\0';
 }
 
 const char *why__cause_words(lq_str text)
 {
-    char low[512];
-    lower(text, low);
+    struct words w;
+    words_of(text, &w);
     for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
-        if (has_any(low, causes[i].phrases)) {
+        if (has_any(&w, causes[i].phrases)) {
             return causes[i].cause;
         }
     }
@@ -110,19 +147,19 @@ const char *why__cause_words(lq_str text)
 /* What a program says of any request that failed, whatever the reason. */
 bool why__only_failure_words(lq_str text)
 {
-    char low[512];
-    lower(text, low);
-    return has_any(low, "request failed|failed request|request <*> failed|failed to process|failed to handle|failed to "
-                        "serve|error processing|error handling|internal server error|status <*>|status 5|status=5|"
-                        "http 5|responded with error");
+    struct words w;
+    words_of(text, &w);
+    return has_any(&w, "request failed|failed request|request <*> failed|failed to process|failed to handle|failed to "
+                       "serve|error processing|error handling|internal server error|status <*>|status 5*|status=5*|"
+                       "http 5*|responded with error");
 }
 
 bool why__event_words(lq_str text, enum event_kind *kind)
 {
-    char low[512];
-    lower(text, low);
-    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
-        if (has_any(low, deeds[i].phrases)) {
+    struct words w;
+    words_of(text, &w);
+    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0] && !has_any(&w, logins); i++) {
+        if (has_any(&w, deeds[i].phrases)) {
             *kind = deeds[i].kind;
             return true;
         }

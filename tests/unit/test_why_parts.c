@@ -158,4 +158,35 @@ Test(words, deeds)
         cr_expect(why__event_words(lq_str_of(deeds[i].text), &kind) && kind == deeds[i].kind, "%s", deeds[i].text);
     }
     cr_expect_not(why__event_words(LQ_STR("Order accepted"), &kind));
+    cr_expect_not(why__event_words(LQ_STR(""), &kind));
+}
+
+Test(words, whole_words_only)
+{
+    static const char *const none[] = {"session opened for user webconfig(uid=<*>)",
+                                       "Accepted publickey for deploy from <*> port <*>",
+                                       "User config logged in from <*>",
+                                       "webconfig entered the room",
+                                       "important message stored",
+                                       "async write done",
+                                       "resets today",
+                                       "Lock released by <*>",
+                                       "r\xc3\xa9sync"},
+                             *const some[] = {"config-service: value changed",
+                                              "reload_config",
+                                              "ConfigWatcher: new file",
+                                              "HTTPReload done",
+                                              "config",
+                                              "CONFIG SET maxmemory <*>",
+                                              "reconfiguring"};
+    enum event_kind kind;
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        cr_expect_not(why__event_words(lq_str_of(none[i]), &kind), "%s", none[i]);
+    }
+    for (size_t i = 0; i < sizeof some / sizeof some[0]; i++) {
+        cr_expect(why__event_words(lq_str_of(some[i]), &kind) && kind == EVENT_CONFIG, "%s", some[i]);
+    }
+    cr_expect_not_null(why__cause_words(LQ_STR("SocketTimeoutException: x")));
+    cr_expect_null(why__cause_words(LQ_STR("nodnsname")));
+    cr_expect_null(why__cause_words(LQ_STR("a hispanic name")));
 }
