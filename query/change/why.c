@@ -308,6 +308,9 @@ enum lq_err why_run(struct snapshot *s, const struct why_options *o, struct why_
             err = explain(&y, e);
         } else {
             say_none(&y);
+            if (o->target == NULL) {
+                why__sessions_hint(&y);
+            }
         }
         say_coverage(&y);
     }

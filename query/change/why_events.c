@@ -20,6 +20,7 @@ enum {
     EACH_WAVE_MAX = 12,
     EXACT_MAX = 24,
     HOST_LOOK_S = 7200,
+    ROLL_MAX_S = 6 * 3600, /* a deed that rolls over hosts for longer is taken for that long */
     DEED_PER_DAY = 6,
     ONCE_PER_DAY = 2,
     NEAR_GAP_S = 600,
@@ -60,7 +61,7 @@ static void any_hosts(struct why *y, struct event *e)
     }
 }
 
-/* To the minute: when each host had it first, within two hours. */
+/* To the minute: when each host had it first, within two hours, or as long as it was going on. */
 static void exact_hosts(struct why *y, struct event *e)
 {
     const struct stream_info *info = why__info(y, e->stream);
@@ -160,7 +161,7 @@ static void versions_of(struct why *y, uint32_t stream)
                               .dim = DIM_VERSION,
                               .value = x->value,
                               .waves = n};
-            e.end_us = e.end_us > at + HOST_LOOK_S * US ? at + HOST_LOOK_S * US : e.end_us;
+            e.end_us = e.end_us > at + ROLL_MAX_S * US ? at + ROLL_MAX_S * US : e.end_us;
             e.name = why__printf(y->a, "%.*s", (int)info.text.n, info.text.p);
             e.text = steady && k > 0 ? "" : NULL; /* only a rollback if another version ran meanwhile */
             add_event(y, e);
@@ -211,7 +212,7 @@ static void deeds_of(struct why *y, uint32_t stream)
                               .dim = x->dim,
                               .value = x->value,
                               .waves = n};
-            e.end_us = e.end_us > at + HOST_LOOK_S * US ? at + HOST_LOOK_S * US : e.end_us;
+            e.end_us = e.end_us > at + ROLL_MAX_S * US ? at + ROLL_MAX_S * US : e.end_us;
             e.name = "";
             e.text = why__printf(y->a, "%.*s", (int)info.text.n, info.text.p);
             add_event(y, e);
@@ -319,6 +320,11 @@ static bool take_marker(void *ctx, const struct marker *m)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         e.kind = lq_str_is(m->kind, kinds[i].name) ? kinds[i].kind : e.kind;
     }
+    if (e.kind == EVENT_MARKER) {
+        e.word = lq_str_is(m->kind, "format") ? "new log format"
+                 : lq_str_is(m->kind, "oom")  ? "killed for want of memory:"
+                                              : why__printf(y->a, "%.*s", (int)m->kind.n, m->kind.p);
+    }
     e.name = why__printf(y->a, "%.*s", (int)m->name.n, m->name.p);
     e.text = m->text.n > 0 ? why__printf(y->a, "%.*s", (int)m->text.n, m->text.p) : NULL;
     for (lq_str rest = m->host; rest.n > 0;) { /* several are separated by commas */
@@ -369,6 +375,14 @@ static void refine_near(struct why *y, struct event *e)
     }
 }
 
+/* From an event to another that may take its time: rolled over hosts, each host shows it again. */
+static int64_t apart(const struct event *e, const struct event *wave)
+{
+    return e->time_us < wave->time_us  ? wave->time_us - e->time_us
+           : e->time_us > wave->end_us ? e->time_us - wave->end_us
+                                       : 0;
+}
+
 /* Several messages of one deed are one event; a start message belongs to the release that it starts. */
 static void merge_events(struct why *y)
 {
@@ -398,8 +412,7 @@ static void merge_events(struct why *y)
         bool drop = false;
         for (uint32_t j = 0; j < y->n_events && !drop; j++) {
             struct event *b = &y->events[j];
-            int64_t gap = e->time_us - b->time_us;
-            gap = gap < 0 ? -gap : gap;
+            int64_t gap = apart(e, b);
             bool start = e->kind == EVENT_RESTART && e->text != NULL && e->stream != NO_DIM &&
                          rank[b->kind] <= rank[EVENT_CONFIG];
             bool twice = e->kind == EVENT_RESTART && e->text != NULL && e->stream != NO_DIM &&

@@ -49,6 +49,7 @@ struct event { /* something that people or programs did, at a known time */
     enum event_kind kind;
     int64_t time_us, end_us;
     const char *name, *text;     /* text: the message or note that shows it */
+    const char *word;            /* what a marker of no other kind is called */
     uint32_t stream, dim, value; /* where it was seen: stream NO_DIM for markers */
     uint32_t n_hosts;
     struct event_host hosts[EVENT_HOSTS_MAX];
@@ -182,6 +183,7 @@ bool why__event_contrast(struct why *y, const struct event *e, struct contrast *
 void why__impact(struct why *y);
 /* why_sessions.c */
 void why__sessions(struct why *y);
+void why__sessions_hint(struct why *y);
 bool why__is_lost_session(const struct stream_schema *s, uint32_t dim, lq_str value);
 /* why_rank.c, why_suspect.c, why_text_of.c */
 void why__rank(struct why *y);

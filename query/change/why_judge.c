@@ -357,6 +357,9 @@ static void judge(struct why *y, uint32_t i, struct why_suspect *s)
         s->subject.dim[0] = "host";
         s->subject.value[0] = why__printf(y->a, "%.*s", (int)e->hosts[0].name.n, e->hosts[0].name.p);
     }
+    if (e->inferred && e->text != NULL) {
+        s->lines[s->n_lines++] = e->text;
+    }
     time_terms(y, e, s);
     struct kinds k = own_findings(y, i, s);
     contrast(y, e, s);

@@ -38,8 +38,10 @@ const char *why__event_title(struct why *y, const struct event *e)
     if (e->stream != NO_DIM && e->text != NULL) {
         lq_buf_printf(&b, "%s: \"%s\"", told[e->kind], shown(y, lq_str_of(e->text)));
     } else {
-        lq_buf_printf(&b, "%s %s", e->stream == NO_DIM && e->kind != EVENT_RELEASE ? told[e->kind] : kinds[e->kind],
-                      e->name);
+        const char *kind = e->word != NULL                                   ? e->word
+                           : e->stream == NO_DIM && e->kind != EVENT_RELEASE ? told[e->kind]
+                                                                             : kinds[e->kind];
+        lq_buf_printf(&b, "%s%s%s", kind, e->name[0] != '\0' ? " " : "", e->name);
     }
     for (uint32_t i = 0; i < e->n_hosts && e->n_hosts <= 6; i++) {
         lq_buf_printf(&b, "%s%.*s", i == 0 ? " on " : ", ", (int)e->hosts[i].name.n, e->hosts[i].name.p);
@@ -47,7 +49,8 @@ const char *why__event_title(struct why *y, const struct event *e)
     if (e->n_hosts > 6) {
         lq_buf_printf(&b, " on %u hosts", e->n_hosts);
     }
-    if (e->stream == NO_DIM && e->text != NULL) {
+    if (e->stream == NO_DIM && e->text != NULL &&
+        !e->inferred) { /* what a person wrote; of what was inferred it is a line */
         lq_buf_printf(&b, " (%s)", shown(y, lq_str_of(e->text)));
     }
     const char *out = why__printf(y->a, "%.*s", (int)b.n, b.p);
