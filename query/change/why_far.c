@@ -279,6 +279,7 @@ static void test_stream(struct why *y, uint32_t i, uint32_t n)
     struct grid_stream *st = &y->far.streams[i];
     const struct stream_schema *s = st->info->schema;
     struct place p = {i, st, &st->total};
+    why__calm(&st->total, n, y->calm[1]);
     if (i == y->target_stream) {
         test_share(y, &p, st->total.errors, st->total.count, METRIC_ERRORS, 0, n, 0);
     }
@@ -291,7 +292,11 @@ static void test_stream(struct why *y, uint32_t i, uint32_t n)
             continue; /* events of their own; what another dimension says already */
         }
         test_presence(y, &p, n);
-        test_share(y, &p, p.x->count, st->total.count, METRIC_SHARE, 0, n, 1);
+        bool calm = s->kind != STREAM_REQUESTS && !why__is_template(s, p.x->dim);
+        if (calm) {
+            why__calm(p.x, n, y->calm[0]);
+        }
+        test_share(y, &p, calm ? y->calm[0] : p.x->count, calm ? y->calm[1] : st->total.count, METRIC_SHARE, 0, n, 1);
         if (i == y->target_stream) {
             test_share(y, &p, p.x->errors, p.x->count, METRIC_ERRORS, 0, n, 0);
         }
@@ -301,17 +306,39 @@ static void test_stream(struct why *y, uint32_t i, uint32_t n)
     }
 }
 
+void why__alloc_scratch(struct why *y, uint32_t n)
+{
+    y->y = lq_alloc((n + 1) * sizeof *y->y);
+    y->w = lq_alloc((n + 1) * sizeof *y->w);
+    y->calm[0] = lq_alloc((n + 1) * sizeof *y->calm[0]);
+    y->calm[1] = lq_alloc((n + 1) * sizeof *y->calm[1]);
+}
+
+void why__free_scratch(struct why *y)
+{
+    free(y->y);
+    free(y->w);
+    free(y->calm[0]);
+    free(y->calm[1]);
+    y->y = y->w = NULL;
+    y->calm[0] = y->calm[1] = NULL;
+}
+
+void why__calm(const struct grid_series *x, uint32_t n, float *out)
+{
+    for (uint32_t t = 0; t < n; t++) {
+        out[t] = x->count[t] - x->errors[t];
+    }
+}
+
 void why__far_findings(struct why *y)
 {
     uint32_t n = before_onset(y);
-    y->y = lq_alloc((y->far.steps + 1) * sizeof *y->y);
-    y->w = lq_alloc((y->far.steps + 1) * sizeof *y->w);
+    why__alloc_scratch(y, y->far.steps);
     for (uint32_t i = 0; i < y->far.n_streams; i++) {
         test_stream(y, i, n);
     }
-    free(y->y);
-    free(y->w);
-    y->y = y->w = NULL;
+    why__free_scratch(y);
 }
 
 /* The same records under two dimensions (a logger and its only message) are one finding; the message says more. */

@@ -107,6 +107,7 @@ struct why {
     double *y, *w; /* scratch */
     enum lq_err over; /* the budget is spent: what was found so far is no answer */
     struct lq_error over_error;
+    float *calm[2];
 };
 
 const char *why__printf(struct why_answer *a, const char *fmt, ...) LQ_PRINTF(2, 3);
@@ -167,7 +168,14 @@ void why__place_surges(struct why *y);
 int why__finding_order(const void *a, const void *b);
 struct finding *why__add_finding(struct why *y, uint32_t stream, uint32_t dim, uint32_t value);
 void why__accept_findings(struct why *y);
+void why__alloc_scratch(struct why *y, uint32_t n);
+void why__free_scratch(struct why *y);
+/* What did not fail. Of a log of events a failing line is one more, not one of those that came anyway: shares of hosts
+ * and the like are taken without them, or each failure would be a change of its own place. */
+void why__calm(const struct grid_series *x, uint32_t n, float *out);
 /* why_words.c: what messages say */
+/* By the level of its lines: 1 it warns or worse, 0 it does not, -1 its lines have no level. */
+int why__complains(const struct why *y, uint32_t stream, uint32_t template_value);
 const char *why__cause_words(lq_str text);
 bool why__event_words(lq_str text, enum event_kind *kind);
 bool why__only_failure_words(lq_str text);

@@ -9,6 +9,7 @@
 #include "query/change/why_rank.h"
 
 enum { MINE_MAX = 512, SHOWN = 6, AT_ONSET_SHOWN = 3, REPEAT_LOOK_S = 1800, STARTS_MAX = EVENTS_MAX };
+#define CALM_TREND 0.3 /* a message of everyday that comes more and more: it may be the work that a release brought */
 #define DELAYED                                                                                                        \
     0.4 /* of causes act after a delay of any length: its chance alone fades with the logarithm of the gap */
 
@@ -71,12 +72,16 @@ struct kinds { /* of measurements that agree */
 
 /* Does it lead towards failure? Which routes people use does not, nor do messages that became frequent and complain of
  * nothing. */
-static bool leads(const struct finding *f)
+static double leads(const struct why *y, const struct finding *f)
 {
     if (f->shape == FINDING_GONE || f->shape == FINDING_RENAME) {
-        return false;
+        return 0;
     }
-    return !f->message || f->shape == FINDING_TREND || f->failing || f->cause != NULL;
+    if (!f->message || f->failing || f->cause != NULL) {
+        return 1;
+    }
+    int complains = why__complains(y, f->stream, f->value);
+    return complains > 0 ? 1 : f->shape != FINDING_TREND ? 0 : complains < 0 ? 1 : CALM_TREND;
 }
 
 /* What began with the event. */
@@ -103,7 +108,8 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
         if (f->shape == FINDING_NEW) {
             s->terms[WHY_NOVELTY] = 1 - (1 - s->terms[WHY_NOVELTY]) * (f->at_onset ? 0.7 : 0.4);
             k.message = k.message || (!f->at_onset && f->message);
-        } else if (!f->at_onset && !traffic && leads(f)) {
+        } else if (!f->at_onset && !traffic && leads(y, f) > 0) {
+            x *= leads(y, f);
             s->terms[WHY_TREND] = x > s->terms[WHY_TREND] ? x : s->terms[WHY_TREND];
             k.measure = k.measure || (f->metric == METRIC_MEASURE && x > 0.1);
             k.message = k.message || (f->message && x > 0.1);
@@ -231,6 +237,7 @@ static void repetition(struct why *y, const struct event *e, struct why_suspect 
         x = st->series[i].dim == e->dim && st->series[i].value == e->value ? &st->series[i] : x;
     }
     int64_t look = REPEAT_LOOK_S > y->far.step_s ? REPEAT_LOOK_S : y->far.step_s;
+    double looked = 0; /* seconds before each onset, on average: where one is known to hours only, chance has hours */
     for (uint32_t i = 0; i < y->n_incidents && x != NULL; i++) {
         uint32_t from = grid_step(&y->far, y->incidents[i].low_us - look * US),
                  to = grid_step(&y->far, y->incidents[i].high_us);
@@ -239,9 +246,11 @@ static void repetition(struct why *y, const struct event *e, struct why_suspect 
             hit = hit || x->count[t] > 0;
         }
         hits += hit;
+        looked += (double)(y->incidents[i].high_us - y->incidents[i].low_us) / 1e6 + (double)look;
         m++;
     }
-    double p = 1 - exp(-e->rate * (double)(look + 120)), tail = 0, term = pow(1 - p, m);
+    looked /= m > 0 ? m : 1;
+    double p = 1 - exp(-e->rate * (looked + 120)), tail = 0, term = pow(1 - p, m);
     for (uint32_t k = 0; k <= m; k++) {
         tail += k >= hits ? term : 0;
         term *= (double)(m - k) / (k + 1) * p / (1 - p + 1e-12);
@@ -378,7 +387,7 @@ void why__judge_events(struct why *y)
     for (uint32_t i = y->n_events; i-- > 0 && a->n_suspects < WHY_SUSPECTS_MAX / 2 && !why__over(y);) { /* the newest have the places */
         const struct event *e = &y->events[i];
         bool in = y->o->lookback_us == 0 || e->time_us >= x->time_us - y->o->lookback_us;
-        if (e->time_us <= x->high_us + 60 * US && in) { /* clocks of two logs differ a little */
+        if (e->time_us <= why__latest(y) && in) {
             judge(y, i, &a->suspects[a->n_suspects++]);
         }
     }

@@ -30,20 +30,54 @@ static void place_time(struct why *y, struct finding *f, const struct nearness *
     f->at_onset = f->high_us >= o->low_us - y->near.step_s * US;
 }
 
-/* How many values of the dimension are first seen in a quarter of an hour when nothing happens: 0 = never. */
-static double novelty_rate(struct why *y, const struct stream_info *info, uint32_t dim, int64_t until_us)
+struct novelties {  /* of a dimension: how often each value came that was first seen while nothing happened */
+    double *counts; /* ascending */
+    uint32_t n;
+    double quarters; /* of hours that they came in */
+};
+
+static int by_count(const void *a, const void *b)
+{
+    double x = *(const double *)a, z = *(const double *)b;
+    return x < z ? -1 : x > z;
+}
+
+static struct novelties novelties_of(struct why *y, const struct stream_info *info, uint32_t dim, int64_t until_us)
 {
     int64_t from_us = info->first_us + (until_us - info->first_us) / 4;
-    uint32_t fresh = 0;
-    for (uint32_t v = VALUE_OVERFLOW + 1; v < snapshot_values(y->s, info->id, dim); v++) {
-        int64_t first = snapshot_value(y->s, info->id, dim, v)->first_us;
-        fresh += first > from_us && first < until_us;
+    uint32_t values = snapshot_values(y->s, info->id, dim);
+    struct novelties u = {.counts = lq_alloc((values + 1) * sizeof *u.counts)};
+    for (uint32_t v = VALUE_OVERFLOW + 1; v < values; v++) {
+        const struct value_info *x = snapshot_value(y->s, info->id, dim, v);
+        if (x->first_us > from_us && x->first_us < until_us) {
+            u.counts[u.n++] = (double)x->count;
+        }
     }
-    return until_us > from_us ? fresh / ((double)(until_us - from_us) / 900e6) : 0;
+    if (u.n > 1) {
+        qsort(u.counts, u.n, sizeof *u.counts, by_count);
+    }
+    u.quarters = until_us > from_us ? (double)(until_us - from_us) / 900e6 : 0;
+    return u;
+}
+
+/* How many new values come in a quarter of an hour when nothing happens, that come a third as often as this one at
+ * least: among names of pictures that are asked for once each, a route that many ask for at once is new. */
+static double novelty_rate(const struct novelties *u, double count)
+{
+    uint32_t lo = 0, hi = u->n;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (u->counts[mid] < count / 3) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return u->quarters > 0 ? (u->n - lo) / u->quarters : 0;
 }
 
 static void test_new(struct why *y, uint32_t stream, const struct grid_series *x, const struct nearness *o,
-                     double usual)
+                     const struct novelties *novelties)
 {
     const struct grid_stream *st = &y->near.streams[stream];
     const struct value_info v = *snapshot_value(y->s, st->info->id, x->dim, x->value);
@@ -79,6 +113,7 @@ static void test_new(struct why *y, uint32_t stream, const struct grid_series *x
     f->after = count / ((double)(o->n - first) * (double)y->near.step_s);
     f->p = pow((since + 1) / (before + since + 1), (steps < count ? steps : count));
     f->p = f->p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : f->p;
+    double usual = novelty_rate(novelties, (double)v.count);
     f->stat = exp(-usual);
     if (usual > 1) {
         f->p = 1; /* new values come all the time */
@@ -93,7 +128,16 @@ static void test_count(struct why *y, uint32_t stream, const struct grid_series 
     bool message = why__is_template(s, x->dim), total = x->dim == UINT32_MAX;
     bool by_requests =
         (message || total) && stream != y->target_stream && target->info->schema->kind == STREAM_REQUESTS;
-    const float *whole = by_requests ? target->total.count : message || total ? NULL : st->total.count;
+    const float *whole = by_requests        ? target->total.count
+                         : message || total ? NULL
+                                            : st->total.count,
+                *part = x->count;
+    if (!message && !total && s->kind != STREAM_REQUESTS) {
+        why__calm(x, o->n, y->calm[0]);
+        why__calm(&st->total, o->n, y->calm[1]);
+        part = y->calm[0];
+        whole = y->calm[1];
+    }
     double count = 0, errors = 0;
     for (uint32_t t = 0; t < o->n; t++) {
         count += (double)x->count[t];
@@ -106,14 +150,14 @@ static void test_count(struct why *y, uint32_t stream, const struct grid_series 
     const struct value_info *v = total ? NULL : snapshot_value(y->s, st->info->id, x->dim, x->value);
     bool fresh = v != NULL && v->first_us >= grid_time_us(&y->near, o->from);
     if (count < COUNT_MIN || fresh ||
-        !why__split(x->count, whole, whole != NULL && !by_requests, o->n, o->from, o->to, &c)) {
+        !why__split(part, whole, whole != NULL && !by_requests, o->n, o->from, o->to, &c)) {
         return;
     }
     double raw[2] = {0, 0}; /* in the volume itself, within an hour around */
     uint32_t hour = (uint32_t)(3600 / y->near.step_s), lo = c.at > hour ? c.at - hour : 0,
              hi = c.at + hour < o->n ? c.at + hour : o->n;
     for (uint32_t t = lo; t < hi; t++) {
-        raw[t >= c.at] += (double)x->count[t];
+        raw[t >= c.at] += (double)part[t];
     }
     raw[0] /= c.at - lo;
     raw[1] /= hi > c.at ? hi - c.at : 1;
@@ -248,7 +292,8 @@ static void find_renames(struct why *y, size_t first)
              j++) {
             struct finding *came = &y->findings[j];
             int64_t gap = came->time_us - gone->time_us;
-            if (came->shape == FINDING_NEW && came->stream == gone->stream && came->dim == gone->dim &&
+            bool worse = came->message && (came->failing || came->cause != NULL); /* a warning became a failure */
+            if (came->shape == FINDING_NEW && came->stream == gone->stream && came->dim == gone->dim && !worse &&
                 llabs(gap) <= RENAME_GAP_S * US && came->after > 0.6 * gone->before &&
                 came->after < 1.6 * gone->before) {
                 gone->shape = FINDING_RENAME;
@@ -267,10 +312,10 @@ static void test_stream(struct why *y, uint32_t i, const struct nearness *o)
 {
     struct grid_stream *st = &y->near.streams[i];
     const struct stream_schema *s = st->info->schema;
-    double usual[DIM_MAX];
+    struct novelties usual[DIM_MAX];
     int64_t quiet_until = grid_time_us(&y->near, o->from);
     for (uint32_t d = DIM_HOST; d < s->n_dims; d++) {
-        usual[d] = novelty_rate(y, st->info, d, quiet_until);
+        usual[d] = novelties_of(y, st->info, d, quiet_until);
     }
     if (i != y->target_stream) {
         test_count(y, i, &st->total, o);
@@ -283,12 +328,15 @@ static void test_stream(struct why *y, uint32_t i, const struct nearness *o)
         if (x->dim == DIM_VERSION || why__repeats(s, x->dim)) {
             continue;
         }
-        test_new(y, i, x, o, usual[x->dim]);
+        test_new(y, i, x, o, &usual[x->dim]);
         test_gone(y, i, x, o);
         test_count(y, i, x, o);
         for (uint32_t m = 0; m < s->n_measures && x->log_sum[m] != NULL && x->dim == DIM_HOST; m++) {
             test_measure(y, i, x, m, o);
         }
+    }
+    for (uint32_t d = DIM_HOST; d < s->n_dims; d++) {
+        free(usual[d].counts);
     }
 }
 
@@ -304,13 +352,10 @@ void why__near_findings(struct why *y)
     o.from = at > look + 2 ? at - look : 2;
     o.to = grid_step(&y->near, x->high_us) + 1;
     o.to = o.to < o.n ? o.to : o.n - 1;
-    y->y = lq_alloc((o.n + 1) * sizeof *y->y);
-    y->w = lq_alloc((o.n + 1) * sizeof *y->w);
+    why__alloc_scratch(y, o.n);
     for (uint32_t i = 0; i < y->near.n_streams; i++) {
         test_stream(y, i, &o);
     }
     find_renames(y, first);
-    free(y->y);
-    free(y->w);
-    y->y = y->w = NULL;
+    why__free_scratch(y);
 }

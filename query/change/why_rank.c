@@ -28,6 +28,9 @@
 
 #include "query/change/why_rank.h"
 
+enum { WAIT_MAX_S = 2 * 3600 };
+#define WAITS 2.5 /* mean times between, until all but one in twelve have been seen */
+
 const char *const why_term_names[WHY_TERMS] = {"time", "trend",  "novelty", "contrast", "recovery",
                                                "age",  "repeat", "effect",  "cause",    "against"};
 static const double event_weights[WHY_TERMS] = {0.72, 0.7, 0.35, 0.85, 0.6, 0.85, 0.8, 0, 0.15, 0};
@@ -67,6 +70,14 @@ static bool comes_with_events(const struct why *y, const struct finding *f)
     return all > 0 && with > 0.8 * all;
 }
 
+/* Clocks of two logs differ a little, and where a rise builds up its interval is itself an estimate. */
+int64_t why__latest(const struct why *y)
+{
+    const struct incident *x = why__incident(y);
+    int64_t slack = (x->high_us - x->low_us) / 4;
+    return x->high_us + (slack < 60 * US ? 60 * US : slack > 600 * US ? 600 * US : slack);
+}
+
 /* How many of the hosts had it: what happened on one of many explains less of what moved on all. */
 static double coverage(const struct why *y, const struct event *e)
 {
@@ -81,6 +92,20 @@ static double coverage(const struct why *y, const struct event *e)
     return hosts > e->n_hosts ? (double)e->n_hosts / hosts : 1;
 }
 
+/* The value came with the event, and from then on more and more. */
+static bool grows(const struct why *y, const struct finding *f, int event)
+{
+    bool step = !f->near && f->dim != NO_DIM && f->metric == METRIC_SHARE && f->after > f->before;
+    for (size_t i = 0; i < y->n_findings && step; i++) {
+        const struct finding *b = &y->findings[i];
+        if (b->accepted && b->shape == FINDING_NEW && b->event == event && b->stream == f->stream && b->dim == f->dim &&
+            b->value == f->value && f->time_us >= b->time_us) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The event that a finding belongs to: its interval holds the event, or it appeared within hours after it. The nearest
  * one. */
 static void assign(struct why *y, struct finding *f)
@@ -92,6 +117,11 @@ static void assign(struct why *y, struct finding *f)
                 after = f->at_onset ? 600 * US
                         : f->near   ? 1800 * US
                                     : 3 * 3600 * US;
+        if (f->shape == FINDING_NEW && f->after > 0) { /* what comes twice an hour is not seen at once */
+            int64_t wait = (int64_t)(WAITS / f->after * 1e6);
+            wait = wait < WAIT_MAX_S * US ? wait : WAIT_MAX_S * US;
+            after = after > wait ? after : wait;
+        }
         if (f->shape == FINDING_TREND && !f->near && why__incident(y)->time_us > f->time_us) {
             wide += (why__incident(y)->time_us - f->time_us) / 10; /* where a slow trend began is known no better */
         }
@@ -99,12 +129,12 @@ static void assign(struct why *y, struct finding *f)
         bool with = exact || f->at_onset ? gap >= -slack && gap <= after
                                          : f->low_us <= e->end_us + wide && f->high_us >= e->time_us - wide;
         bool itself = e->stream == f->stream && e->dim == f->dim && e->value == f->value;
-        with = with || (itself && llabs(gap) <= 1800 * US);
+        with = with || (itself && llabs(gap) <= 1800 * US) || grows(y, f, (int)i);
         gap = gap < 0 ? -gap : gap;
         if (f->shape == FINDING_TREND && !f->near && f->dim != DIM_HOST) {
             gap = (int64_t)((double)(gap + 600 * US) / coverage(y, e));
         }
-        if (with && e->time_us <= why__incident(y)->high_us + 60 * US && (itself ? 0 : gap) < best) {
+        if (with && e->time_us <= why__latest(y) && (itself ? 0 : gap) < best) {
             best = itself ? 0 : gap;
             f->event = (int)i;
         }
@@ -168,8 +198,7 @@ static void clear_later(struct why *y)
     int64_t end = x->ongoing ? INT64_MAX : x->end_us + 600 * US;
     for (uint32_t i = 0; i < y->n_events; i++) {
         const struct event *e = &y->events[i];
-        if (e->time_us > x->high_us + 60 * US && e->kind != EVENT_JOB && e->kind != EVENT_MARKER &&
-            e->kind != EVENT_ONCE) {
+        if (e->time_us > why__latest(y) && e->kind != EVENT_JOB && e->kind != EVENT_MARKER && e->kind != EVENT_ONCE) {
             clear(y, why__event_title(y, e), e->time_us,
                   e->time_us <= end ? why__printf(y->a, "it came %s after the errors had started",
                                                   why__lead(y, e->time_us - x->time_us))
@@ -199,7 +228,7 @@ static void chain(struct why *y)
         struct why_suspect *s = &a->suspects[i];
         if (!is_event(s) && s->time_us >= x->low_us - 60 * US && s->terms[WHY_TREND] < 0.3 &&
             strcmp(s->kind, "silence") != 0 && strcmp(s->confidence, "high") != 0) {
-            s->score *= 1 - 0.35 * trend;
+            s->score *= 1 - 0.5 * trend;
             why__add_evidence(s, "what leads to the errors began long before it");
         }
     }
@@ -233,7 +262,7 @@ static void sift(struct why *y)
         }
         if (evidence && i > 0 && weak && is_event(s) && s->score < 0.6 * first.score && strcmp(s->kind, "spike") != 0) {
             clear(y, s->title, s->time_us, clear_reason(y, s, &first));
-        } else if (kept < top && (i == 0 || s->score > 0.2 * first.score)) {
+        } else if (kept < top && (i == 0 || s->score > 0.2 * first.score || (!evidence && is_event(s) && kept < 3))) {
             a->suspects[kept++] = *s;
         } else if (evidence && is_event(s) && strcmp(s->kind, "spike") != 0) { /* nobody asks in vain about a release */
             clear(y, s->title, s->time_us, clear_reason(y, s, &first));
@@ -250,11 +279,13 @@ static int cleared_order(const void *a, const void *b)
 
 void why__rank(struct why *y)
 {
-    for (size_t i = 0; i < y->n_findings; i++) {
-        struct finding *f = &y->findings[i];
-        if (f->accepted) {
-            assign(y, f);
-            f->routine = f->message && comes_with_events(y, f);
+    for (int later = 0; later < 2; later++) { /* what is new first: its growth belongs to the same event */
+        for (size_t i = 0; i < y->n_findings; i++) {
+            struct finding *f = &y->findings[i];
+            if (f->accepted && (f->shape != FINDING_NEW) == (later == 1)) {
+                assign(y, f);
+                f->routine = f->message && comes_with_events(y, f);
+            }
         }
     }
     why__judge_events(y);

@@ -10,6 +10,8 @@
 
 enum { AT_ONCE_S = 1800, CLOSE_S = 900 };
 
+/* What came later than this is no cause. */
+int64_t why__latest(const struct why *y);
 double why__combine(const struct why_suspect *s, bool event);
 void why__judge_events(struct why *y);
 void why__judge_loose(struct why *y);

@@ -307,8 +307,9 @@ void why__volume_findings(struct why *y)
     const struct target *t = &y->t;
     double *sum = lq_alloc((t->n + 2) * sizeof *sum);
     struct volume v = {.sum = sum, .n = t->n, .width = (uint32_t)(SURGE_S / t->step_s)};
+    bool events = t->kind == TARGET_SHARE && !y->a->requests_kind; /* each failure writes a line: no traffic */
     for (uint32_t i = 0; i < t->n; i++) {
-        sum[i + 1] = sum[i] + t->seen[i];
+        sum[i + 1] = sum[i] + t->seen[i] - (events ? t->num[i] : 0);
     }
     bool known = v.width >= 1 && t->n > 4 * v.width && t->kind != TARGET_COUNT && surge(y, &v);
     if (!known && t->kind != TARGET_COUNT) {

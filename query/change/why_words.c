@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <ctype.h>
+#include <strings.h>
 
 #include "query/change/why_int.h"
 
@@ -165,4 +166,34 @@ bool why__event_words(lq_str text, enum event_kind *kind)
         }
     }
     return false;
+}
+
+static bool is_warning(lq_str level)
+{
+    static const char *const levels[] = {"warn",  "warning", "error", "err",   "crit",  "critical",
+                                         "fatal", "alert",   "emerg", "panic", "severe"};
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+        if (level.n == strlen(levels[i]) && strncasecmp(level.p, levels[i], level.n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int why__complains(const struct why *y, uint32_t stream, uint32_t template_value)
+{
+    const struct stream_info *info = why__info(y, stream);
+    const struct stream_schema *s = info->schema;
+    uint32_t template = NO_DIM, level = NO_DIM;
+    for (uint32_t d = 0; d < s->n_dims; d++) {
+        template = why__is_template(s, d) ? d : template;
+        level = strcmp(s->dims[d], "level") == 0 || strcmp(s->dims[d], "severity") == 0 ? d : level;
+    }
+    for (uint32_t i = 0; i < snapshot_n_series(y->s, info->id) && template != NO_DIM && level != NO_DIM; i++) {
+        const uint32_t *ids = snapshot_series(y->s, info->id, i);
+        if (ids[template] == template_value && ids[level] != VALUE_ABSENT) {
+            return is_warning(snapshot_value(y->s, info->id, level, ids[level])->text);
+        }
+    }
+    return -1;
 }
