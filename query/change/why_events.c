@@ -27,6 +27,8 @@ enum {
     INFERRED_MIN = 50 /* percent: less sure markers are shown, but suspected of nothing */
 };
 
+static const char NEW_FORMAT[] = "new log format";
+
 static struct event *add_event(struct why *y, struct event e)
 {
     if (y->n_events == EVENTS_MAX) {
@@ -321,7 +323,7 @@ static bool take_marker(void *ctx, const struct marker *m)
         e.kind = lq_str_is(m->kind, kinds[i].name) ? kinds[i].kind : e.kind;
     }
     if (e.kind == EVENT_MARKER) {
-        e.word = lq_str_is(m->kind, "format") ? "new log format"
+        e.word = lq_str_is(m->kind, "format") ? NEW_FORMAT
                  : lq_str_is(m->kind, "oom")  ? "killed for want of memory:"
                                               : why__printf(y->a, "%.*s", (int)m->kind.n, m->kind.p);
     }
@@ -426,9 +428,13 @@ static void merge_events(struct why *y)
             if (found && b->kind == e->kind && b->name[0] == '\0' && gap <= 600 * US) {
                 b->name = e->name;
             }
+            bool form = e->inferred && e->kind == EVENT_MARKER && rank[b->kind] <= rank[EVENT_RESTART] &&
+                        strcmp(e->word, NEW_FORMAT) == 0; /* what was released writes another log */
             bool once = e->kind == EVENT_ONCE && rank[b->kind] <= rank[EVENT_RESTART]; /* "ready", after a start */
-            bool rolled_out = start && e->time_us >= b->time_us && b->stream == NO_DIM && !b->inferred && (b->kind == EVENT_RELEASE || b->kind == EVENT_ROLLBACK);
-            bool close = start || twice || deploy || once || found; /* what a pipeline records may stand well before the hosts start */
+            bool rolled_out = start && e->time_us >= b->time_us && b->stream == NO_DIM && !b->inferred &&
+                              (b->kind == EVENT_RELEASE || b->kind == EVENT_ROLLBACK);
+            bool close = start || twice || deploy || once || found ||
+                         form; /* what a pipeline records may stand well before the hosts start */
             drop = j != i && (close && !rolled_out ? gap <= 600 * US : (both || rolled_out) && gap <= 1800 * US);
         }
         if (drop) {
@@ -472,7 +478,8 @@ static void find_hosts(struct why *y)
 {
     uint32_t exact = 0;
     int64_t limit = why__incident(y)->high_us + 600 * US;
-    for (uint32_t i = y->n_events; i-- > 0 && !why__over(y);) { /* the last ones before the onset to the minute, the others roughly */
+    for (uint32_t i = y->n_events;
+         i-- > 0 && !why__over(y);) { /* the last ones before the onset to the minute, the others roughly */
         struct event *e = &y->events[i];
         if (e->stream == NO_DIM) {
             continue;

@@ -14,7 +14,7 @@
 
 #include "query/change/why_onset.h"
 
-enum { PLACE_BEFORE = 48, RECORDS_MIN = 32, SPLIT_POINTS_MIN = 24, MEASURED_MIN = 200, NOVEL_MIN = 4 };
+enum { PLACE_BEFORE = 48, RECORDS_MIN = 32, SPLIT_POINTS_MIN = 24, MEASURED_MIN = 200, NOVEL_MIN = 4, LOCAL_MIN = 10 };
 #define PLACE_P 1e-3
 
 int why__finding_order(const void *a, const void *b)
@@ -360,6 +360,58 @@ static void drop_twins(struct why *y)
     }
 }
 
+struct moved { /* of a measure at a change: records and sums of logarithms, before and after */
+    double n[2], s[2];
+};
+
+static struct moved moved_at(const struct grid_series *x, uint32_t m, uint32_t at, uint32_t to)
+{
+    struct moved r = {{0, 0}, {0, 0}};
+    for (uint32_t t = 0; t < to; t++) {
+        r.n[t >= at] += (double)x->log_n[m][t];
+        r.s[t >= at] += x->log_sum[m][t] / GRID_LOG_UNIT;
+    }
+    return r;
+}
+
+/*
+ * All requests became slower, because those of one host did: then that is what is said. The part of a host in the rise is
+ * how many requests it had since, times how far their mean moved. A host's own series is too thin to be found by itself
+ * when there are few requests; that something moved is known from the whole.
+ */
+static void localise(struct why *y, struct finding *f)
+{
+    const struct grid *g = f->near ? &y->near : &y->far;
+    const struct grid_stream *st = &g->streams[f->stream];
+    uint32_t at = grid_step(g, f->time_us), to = f->near ? g->steps : before_onset(y), hosts = 0, best = UINT32_MAX;
+    double whole = 0, most = 0;
+    struct moved b = {{0, 0}, {0, 0}};
+    for (uint32_t i = 0; i < st->n_series; i++) {
+        const struct grid_series *x = &st->series[i];
+        if (x->dim != DIM_HOST || x->log_sum[f->measure] == NULL) {
+            continue;
+        }
+        struct moved m = moved_at(x, f->measure, at, to);
+        double part = m.n[0] > 0 && m.n[1] > 0 ? m.n[1] * (m.s[1] / m.n[1] - m.s[0] / m.n[0]) : 0;
+        hosts += m.n[1] > 0;
+        whole += part;
+        if (part > most) {
+            most = part;
+            best = i;
+            b = m;
+        }
+    }
+    if (hosts < 3 || most < 0.7 * whole || b.n[1] < LOCAL_MIN) {
+        return;
+    }
+    double scale = (double)st->info->schema->measures[f->measure].scale;
+    f->dim = DIM_HOST;
+    f->value = st->series[best].value;
+    f->text = why__value(y, f->stream, f->dim, f->value);
+    f->before = expm1(b.s[0] / b.n[0]) / scale;
+    f->after = expm1(b.s[1] / b.n[1]) / scale;
+}
+
 void why__accept_findings(struct why *y)
 {
     double *p = lq_alloc((y->n_findings + 1) * sizeof *p);
@@ -372,6 +424,12 @@ void why__accept_findings(struct why *y)
     y->a->moved = benjamini_hochberg(p, y->n_findings, WHY_FDR, accepted);
     for (size_t i = 0; i < y->n_findings; i++) {
         y->findings[i].accepted = accepted[i];
+    }
+    for (size_t i = 0; i < y->n_findings; i++) {
+        struct finding *f = &y->findings[i];
+        if (f->accepted && f->metric == METRIC_MEASURE && f->dim == NO_DIM && f->after > f->before) {
+            localise(y, f);
+        }
     }
     drop_twins(y);
     free(p);

@@ -240,13 +240,13 @@ static void repetition(struct why *y, const struct event *e, struct why_suspect 
     double looked = 0; /* seconds before each onset, on average: where one is known to hours only, chance has hours */
     for (uint32_t i = 0; i < y->n_incidents && x != NULL; i++) {
         uint32_t from = grid_step(&y->far, y->incidents[i].low_us - look * US),
-                 to = grid_step(&y->far, y->incidents[i].high_us);
+                 to = grid_step(&y->far, y->incidents[i].time_us + 60 * US);
         bool hit = false;
         for (uint32_t t = from; t <= to && t < y->far.steps; t++) {
             hit = hit || x->count[t] > 0;
         }
         hits += hit;
-        looked += (double)(y->incidents[i].high_us - y->incidents[i].low_us) / 1e6 + (double)look;
+        looked += (double)(y->incidents[i].time_us - y->incidents[i].low_us) / 1e6 + (double)look;
         m++;
     }
     looked /= m > 0 ? m : 1;
@@ -332,8 +332,9 @@ static const char *confidence(struct why *y, const struct why_suspect *s, const 
     if (t[WHY_AGAINST] > 0.4) {
         return s->score > 0.5 ? "medium" : "low";
     }
+    bool after = e->time_us > why__incident(y)->time_us + 60 * US; /* only the interval lets it come before */
     if ((t[WHY_CONTRAST] > 0.5 && (close || t[WHY_TREND] > 0.15)) || (t[WHY_RECOVERY] >= 1 && close && rare) ||
-        (t[WHY_TREND] > 0.3 && k.measure && k.message) || t[WHY_REPEAT] >= 1 || t[WHY_AGE] >= 1) {
+        (t[WHY_TREND] > 0.3 && k.measure && k.message) || (t[WHY_REPEAT] >= 1 && !after) || t[WHY_AGE] >= 1) {
         return "high";
     }
     return t[WHY_TREND] > 0.2 || t[WHY_CONTRAST] > 0.5 || t[WHY_REPEAT] > 0.5 || t[WHY_AGE] > 0.5 ||

@@ -17,6 +17,13 @@ static bool only_failure(const struct finding *f)
     return f->message && f->cause == NULL && why__only_failure_words(f->text);
 }
 
+/* How many of the lines of a log a host or a logger writes: what its messages say explains it. */
+static bool line_share(const struct why *y, const struct finding *f)
+{
+    return f->metric == METRIC_SHARE && !f->message && f->dim != NO_DIM &&
+           why__info(y, f->stream)->schema->kind != STREAM_REQUESTS;
+}
+
 /* How much a finding says about a cause: messages that name one, silence and floods before what may be the failure
  * itself. */
 static double says(const struct why *y, const struct finding *f)
@@ -48,7 +55,10 @@ static double says(const struct why *y, const struct finding *f)
     case FINDING_RENAME:
         return 0.8;
     default:
-        return (f->metric == METRIC_MEASURE ? 1.2 : f->metric == METRIC_ERRORS ? 1.4 : 1.6) + lead;
+        if (f->metric == METRIC_MEASURE) {
+            return (f->dim != NO_DIM ? 1.5 : 1.2) + lead; /* of one host says more than of all */
+        }
+        return (f->metric == METRIC_ERRORS ? 1.4 : line_share(y, f) ? 1.0 : 1.6) + lead;
     }
 }
 
@@ -125,6 +135,26 @@ static double concentration(const struct why *y, const struct why_suspect *s)
     return 0;
 }
 
+/* A message that comes almost only from the host where the errors are. */
+static double same_host(struct why *y, const struct finding *f)
+{
+    const struct why_where *w = y->a->n_where > 0 ? &y->a->where[0] : NULL;
+    const struct grid_stream *st = &y->near.streams[f->stream];
+    double there = 0, all = 0;
+    if (w == NULL || !f->message || w->subject.value[1] != NULL || strcmp(w->subject.dim[0], "host") != 0) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < st->n_windows; i++) {
+        const uint32_t *ids = snapshot_series(y->s, st->info->id, i);
+        double n = (double)st->windows[i].count[0] + (double)st->windows[i].count[1];
+        if (n > 0 && ids[f->dim] == f->value) {
+            all += n;
+            there += lq_str_is(why__value(y, f->stream, DIM_HOST, ids[DIM_HOST]), w->subject.value[0]) ? n : 0;
+        }
+    }
+    return all >= 3 && there > 0.9 * all ? w->share * there / all : 0;
+}
+
 static void lead_text(struct why *y, struct why_suspect *s, const struct finding *f)
 {
     int64_t gap = why__incident(y)->time_us - f->time_us;
@@ -174,8 +204,12 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
     lead_text(y, s, first);
     terms_of(s, first);
     s->terms[WHY_TIME] = closeness(y, first);
+    if (first->shape == FINDING_SURGE && first->high_us - first->low_us <= 2 * y->t.step_s * US) {
+        s->terms[WHY_TREND] *= 0.4 + 0.6 * closeness(y, first); /* a sudden flood hurts soon, or it did not */
+    }
     s->terms[WHY_EFFECT] = why__strength(first);
-    s->terms[WHY_CONTRAST] = first->shape == FINDING_SILENCE ? 0.8 : concentration(y, s);
+    double host = same_host(y, first);
+    s->terms[WHY_CONTRAST] = first->shape == FINDING_SILENCE ? 0.8 : host > 0 ? host : concentration(y, s);
     if (first->metric == METRIC_IDENTITIES) {
         double share = first->after * (first->failing ? 1 : 1.5);
         s->terms[WHY_CONTRAST] = share > 1 ? 1 : share;
@@ -188,7 +222,10 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
     if (first->cause != NULL && first->message) {
         why__add_evidence(s, why__printf(a, "its words point to %s", first->cause));
     }
-    if (s->terms[WHY_CONTRAST] > 0 && first->shape != FINDING_SILENCE && first->metric != METRIC_IDENTITIES) {
+    if (host > 0) {
+        why__add_evidence(s, why__printf(a, "it comes from %s, where %.0f %% of the new errors are",
+                                         y->a->where[0].subject.value[0], 100 * y->a->where[0].share));
+    } else if (s->terms[WHY_CONTRAST] > 0 && first->shape != FINDING_SILENCE && first->metric != METRIC_IDENTITIES) {
         why__add_evidence(s, why__printf(a, "%.0f %% of the new errors are there", 100 * s->terms[WHY_CONTRAST]));
     }
     if (first->dim != NO_DIM && first->metric != METRIC_IDENTITIES && first->shape != FINDING_GONE) {
@@ -213,13 +250,14 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
         /* it says that something failed, not why; less when it always said so, or says no more than that */
         s->score *= only_failure(first) ? 0.4 : first->shape == FINDING_NEW ? 0.7 : 0.5;
     }
+    s->score *= line_share(y, first) ? 0.6 : 1;
     bool symptom = first->dim != NO_DIM && !first->message && first->failing && !y->a->requests_kind; /* an exception */
     bool harmless = first->shape == FINDING_NEW && !first->message && first->stream == y->target_stream &&
                     !first->failing && s->terms[WHY_CONTRAST] == 0 && first->metric != METRIC_IDENTITIES &&
                     first->time_us < why__incident(y)->low_us - AT_ONCE_S * US;
     s->score *= harmless ? 0.5 : 1; /* new, and it does not fail */
-    bool sure = !symptom && s->terms[WHY_CONTRAST] > 0.6 && s->terms[WHY_NOVELTY] > 0.5 && s->terms[WHY_TIME] > 0.5 &&
-                (first->metric == METRIC_IDENTITIES || first->shape == FINDING_NEW);
+    bool sure = !symptom && host == 0 && s->terms[WHY_CONTRAST] > 0.6 && s->terms[WHY_NOVELTY] > 0.5 &&
+                s->terms[WHY_TIME] > 0.5 && (first->metric == METRIC_IDENTITIES || first->shape == FINDING_NEW);
     s->confidence = sure ? "high" : s->score > 0.55 ? "medium" : "low";
 }
 

@@ -205,6 +205,13 @@ static void slow_surge(struct why *y)
     free(x.w);
 }
 
+/* Where two values gained about the same share, the one that was rare before says more: a route, not its method. */
+static bool places_better(const struct finding *a, const struct finding *b)
+{
+    double x = a->after - a->before, z = b->after - b->before;
+    return x > 0.8 * z && z > 0.8 * x ? a->before < b->before : x > z;
+}
+
 /* Most of the additional traffic is of one value: then that is what surged. */
 void why__place_surges(struct why *y)
 {
@@ -215,7 +222,7 @@ void why__place_surges(struct why *y)
             bool kin = b->accepted && b->near && b->stream == f->stream && b->metric == METRIC_SHARE &&
                        b->shape == FINDING_STEP && b->dim >= DIM_BUILTIN && b->after - b->before > 0.15 &&
                        llabs(b->time_us - f->time_us) <= 2400 * US;
-            if (kin && (best == NULL || b->after - b->before > best->after - best->before + 0.02)) {
+            if (kin && (best == NULL || places_better(b, best))) {
                 best = b;
             }
         }
