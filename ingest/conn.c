@@ -594,10 +594,7 @@ void conn_acknowledge(struct loop *l, const struct batch *b)
     }
     for (size_t i = 0; i < b->n_acks; i++) {
         struct conn *c = b->acks[i].to;
-        bool last = --c->acks == 0, again = false;
-        for (size_t k = i + 1; k < b->n_acks && !again && k < i + 2; k++) {
-            again = b->acks[k].to == c;
-        }
+        bool last = --c->acks == 0, again = i + 1 < b->n_acks && b->acks[i + 1].to == c;
         if (c->closed) {
             if (last) {
                 conn_free(c);

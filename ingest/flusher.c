@@ -104,7 +104,8 @@ static void collect(struct commit *c, struct batch *b)
 {
     c->n = 0;
     c->n_checkpoints = 0;
-    for (; b != NULL && c->n < BATCHES_MAX; b = b->next) {
+    for (; b != NULL; b = b->next) {
+        LQ_ASSERT(c->n < BATCHES_MAX); /* a loop has two */
         c->batches[c->n] = b;
         c->windows[c->n++] = b->window;
         lq_grow(&c->checkpoints, &c->cap_checkpoints, c->n_checkpoints + b->n_checkpoints + 1, sizeof *c->checkpoints);
@@ -156,14 +157,14 @@ static void settled(struct flusher *f, enum lq_err err, uint64_t lines, int64_t 
     pthread_mutex_unlock(&f->lock);
 }
 
-/* Commits the list, again and again until it works; more may join at each trial. False: patience ended while stopping. */
+/* Commits the list, again and again until it works. False: patience ended while stopping. */
 static bool commit_all(struct flusher *f, struct commit *c, struct batch *list)
 {
+    collect(c, list);
     for (;;) {
         struct lq_error e = {0};
         uint64_t lines = 0;
         int64_t start = clock_monotonic_us();
-        collect(c, list);
         enum lq_err err = commit(f, c, &lines, &e);
         settled(f, err, lines, clock_monotonic_us() - start, &e);
         if (err == LQ_OK) {
@@ -248,6 +249,9 @@ static void *run(void *arg)
             next_maintain = clock_monotonic_us() + f->compact_us;
         }
         pthread_mutex_lock(&f->lock);
+    }
+    for (const struct batch *b = f->first; b != NULL; b = b->next) { /* handed over behind those that were given up */
+        f->lost_lines += b->counts[COUNT_LINES];
     }
     pthread_mutex_unlock(&f->lock);
     free(c.checkpoints);

@@ -38,6 +38,7 @@ def remember(customer):
 
 class Shop(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True # head and body go in two writes: the second would wait 40 ms for an acknowledgement
 
     def log_message(self, *args):
         pass

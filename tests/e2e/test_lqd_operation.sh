@@ -152,8 +152,24 @@ for i in range(3000): print("<13>Mar  2 10:%02d:%02d h disk: %s %x" % (i // 60 %
   rm "$dir/small/ballast"
   wait_for "the end of the full disk" grep -q 'commits work again' "$dir/lqd.log"
   wait_for "every line after a full disk" stored_is 3001 'service = disk | count' "$dir/small/store"
+  # stopped while it is full: what could not be stored is counted - in the window that is refused, and in the one that fills meanwhile
+  head -c 4m /dev/zero >"$dir/small/ballast" 2>/dev/null || true
+  again() { [ "$(grep -c 'No space left' "$dir/lqd.log")" -ge 2 ]; }
+  lines() { python3 -c 'import sys
+for i in range(20000): print("<13>Mar  2 11:%02d:%02d h disk: %s %s" % (i // 60 % 60, i % 60, sys.argv[1] * (i % 50 + 1), chr(97 + i % 26) * (i % 300)))' "$1" >&7; }
+  lines x
+  wait_for "the disk to be full again" again
+  lines y
+  received() { get /metrics | awk '/^lqd_input_lines_total/ { n += $2 } END { exit n < 43001 }'; }
+  wait_for "all lines to be received" received
+  rc=0
+  kill -TERM "$lqd_pid"
+  wait "$lqd_pid" || rc=$?
+  [ $rc -eq 3 ] || fail "lqd that could not store everything ended with status $rc"
+  rm "$dir/small/ballast"
+  lost=$(sed -n 's/.*the store refused the last \([0-9]*\) lines.*/\1/p' "$dir/lqd.log")
+  [ "$lost" -ge 20000 ] && stored_is $((43001 - lost)) 'service = disk | count' "$dir/small/store" || fail "$lost lines lost, stored $(stored 'service = disk | count' "$dir/small/store") of 43001"
   exec 7>&-
-  stop_lqd
   verify "$dir/small/store"
 else
   echo "no mount here: the full disk is tested by tests/fault only"
