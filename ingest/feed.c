@@ -145,28 +145,29 @@ static struct channel *app_channel(struct feed *f, lq_str app)
 /* The record of a message that is no line of another format. */
 static void observe_syslog(struct feed *f, lq_str raw, const struct syslog_message *m, lq_str host, lq_str peer)
 {
-    struct record r = {.line = raw, .message = m->text};
+    lq_str dims[DIM_MAX] = {{0}};
+    struct record r = {.line = raw, .message = m->text, .dims = dims};
     char scratch[SHAPE_BYTES_MAX + 8], clean[4][VALUE_BYTES_MAX + 16];
     r.time_us = m->has_time ? m->time_us : f->p->now_us;
     for (uint32_t i = 0; i < f->labels.n; i++) {
-        r.dims[f->label_dim[i]] = lq_str_of(f->labels.l[i].value);
+        dims[f->label_dim[i]] = lq_str_of(f->labels.l[i].value);
     }
     r.error = m->priority >= 0 && (m->priority & 7) <= SEVERITY_ERR;
     r.success = !r.error;
-    r.dims[DIM_ERROR] = r.error ? LQ_STR("true") : LQ_STR("false");
+    dims[DIM_ERROR] = r.error ? LQ_STR("true") : LQ_STR("false");
     if (host.n > 0) {
-        r.dims[DIM_HOST] = derive_clean(host, clean[0], VALUE_BYTES_MAX);
+        dims[DIM_HOST] = derive_clean(host, clean[0], VALUE_BYTES_MAX);
     }
     if (m->app.n > 0) {
-        r.dims[DIM_SERVICE] = derive_clean(m->app, clean[1], VALUE_BYTES_MAX);
+        dims[DIM_SERVICE] = derive_clean(m->app, clean[1], VALUE_BYTES_MAX);
     }
-    r.dims[DIM_SEVERITY] = lq_str_of(syslog_severity_name(m->priority));
-    r.dims[DIM_FACILITY] = lq_str_of(syslog_facility_name(m->priority));
-    r.dims[DIM_SOURCE] = peer;
+    dims[DIM_SEVERITY] = lq_str_of(syslog_severity_name(m->priority));
+    dims[DIM_FACILITY] = lq_str_of(syslog_facility_name(m->priority));
+    dims[DIM_SOURCE] = peer;
     lq_str head = {m->text.p, m->text.n < 1024 ? m->text.n : 1024};
     lq_str shape = derive_shape(head, scratch);
     struct sighting sighting;
-    r.dims[DIM_TEMPLATE] = derive_clean(shape, clean[2], VALUE_BYTES_MAX);
+    dims[DIM_TEMPLATE] = derive_clean(shape, clean[2], VALUE_BYTES_MAX);
     r.sighting = message_sight(f->sights, shape, m->text, r.dims[DIM_HOST], r.dims[DIM_SERVICE], &sighting) ? &sighting : NULL;
     window_observe(f->p->open->window, f->use, &r);
 }

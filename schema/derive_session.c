@@ -78,11 +78,6 @@ static bool expired(lq_str status)
     return is(status, "419") || is(status, "440"); /* Laravel: page expired; IIS: login time-out */
 }
 
-static bool redirect(lq_str status)
-{
-    return status.n == 3 && status.p[0] == '3' && !is(status, "304");
-}
-
 static bool has_parameter(const char *q, const char *end, const char *const *names, size_t n_names)
 {
     while (q < end) {
@@ -122,11 +117,10 @@ static unsigned parameters_of(lq_str target)
 
 unsigned derive_session_evidence(const struct session_line *x)
 {
-    bool refused = is(x->status, "401"), moved = redirect(x->status), apart = present(x->query);
-    bool asked = apart || (x->target.n > 0 && memchr(x->target.p, '?', x->target.n) != NULL);
-    if (!refused && !moved && !asked) { /* nearly every line */
+    if (!derive_session_shows(x->status, x->target, x->query)) {
         return 0;
     }
+    bool moved = derive_redirect(x->status), apart = present(x->query);
     return (present(x->user) ? SESSION_NAMED : 0U) | (present(x->referrer) && !is_login(x->referrer) ? SESSION_FROM_PAGE : 0U) |
            (moved && is_login(x->location) ? SESSION_TO_LOGIN : 0U) | (apart ? parameters(x->query.p, x->query.p + x->query.n) : 0U);
 }

@@ -95,6 +95,7 @@ struct format {
     struct stream_schema schema;
     uint32_t dim_slot[DIM_MAX]; /* UINT32_MAX: only labels give it */
     uint32_t measure_slot[MEASURE_MAX], identity_slot[IDENTITY_MAX];
+    uint16_t span_at[FIELD_MAX]; /* of a pattern: where the spans of each field are; 0 for fields of extracts */
 };
 
 struct format_set {
@@ -147,7 +148,7 @@ bool number_parse(lq_str s, double *v); /* decimal, the whole text */
 
 /* format_parse.c: the run state of one parser */
 struct parse_scratch {
-    lq_str slots[SLOT_MAX];
+    lq_str slots[SLOT_MAX], dims[DIM_MAX];
     char derive[DERIVE_MAX][VALUE_BYTES_MAX + 16];
     char cut[DIM_MAX][VALUE_BYTES_MAX + 16];
     uint32_t spans[2 * (GROUP_MAX + 1)];
@@ -179,6 +180,12 @@ struct parser {
     uint32_t n_key;
     uint8_t key_field[FIELD_MAX]; /* the fields that dimensions, error and success depend on */
 };
+
+/* The text of a slot of the current line; UINT32_MAX: there is none. */
+static inline lq_str parser_slot(const struct parser *p, uint32_t slot)
+{
+    return slot != UINT32_MAX ? p->s.slots[slot] : (lq_str){"", 0};
+}
 
 /* format_parse.c: what a line says of its session */
 struct session_line parser_session_line(const struct parser *p);

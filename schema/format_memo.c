@@ -16,11 +16,14 @@ static bool decides(const struct format *f, uint32_t field)
     for (uint32_t i = 0; i < f->n_derived; i++) {
         const struct derived *d = &f->derived[i];
         uses = uses || d->from == field || d->target == (int64_t)field;
-        uses = uses || (d->kind == DERIVE_SESSION_END && (d->arg[SESSION_TARGET] == field || d->arg[SESSION_METHOD] == field)); /* the others: by their evidence */
+        uses = uses ||
+               (d->kind == DERIVE_SESSION_END && (d->arg[SESSION_TARGET] == field ||
+                                                  d->arg[SESSION_METHOD] == field)); /* the others: by their evidence */
     }
     for (uint32_t i = 0; f->sights != NULL && i < f->sights->n; i++) {
         const struct sight_rule *r = &f->sights->r[i];
-        uses = uses || field == r->name || field == r->of || field == r->service || field == r->host || (r->when != NULL && predicate_uses(r->when, field));
+        uses = uses || field == r->name || field == r->of || field == r->service || field == r->host ||
+               (r->when != NULL && predicate_uses(r->when, field));
     }
     return uses;
 }
@@ -60,9 +63,7 @@ static size_t key_add(char *key, size_t at, lq_str s)
     }
     key[at] = (char)s.n;
     key[at + 1] = (char)(s.n >> 8);
-    if (s.n > 0) {
-        memcpy(key + at + 2, s.p, s.n);
-    }
+    lq_copy(key + at + 2, s.p, s.n);
     return at + 2 + s.n;
 }
 
@@ -74,8 +75,14 @@ lq_str parser_memo_key(const struct parser *p, char key[MEMO_KEY_BYTES_MAX])
     }
     memcpy(key, &p->number, n);
     if (p->f->session != UINT32_MAX) {
-        struct session_line x = parser_session_line(p);
-        key[n++] = (char)derive_session_evidence(&x);
+        const uint32_t *arg = p->f->derived[p->f->session].arg;
+        lq_str status = p->s.slots[p->f->derived[p->f->session].from];
+        unsigned evidence = 0;
+        if (derive_session_shows(status, parser_slot(p, arg[SESSION_TARGET]), parser_slot(p, arg[SESSION_QUERY]))) {
+            struct session_line x = parser_session_line(p);
+            evidence = derive_session_evidence(&x);
+        }
+        key[n++] = (char)evidence;
     }
     for (uint32_t i = 0; i < p->n_key && n <= MEMO_KEY_BYTES_MAX; i++) {
         n = key_add(key, n, p->s.slots[p->key_field[i]]);

@@ -91,6 +91,7 @@ enum lq_err format_finish(struct format *f, struct lq_error *e)
         if (strcmp(x->name, "status") == 0) {
             f->status_slot = i;
         }
+        f->span_at[i] = (uint16_t)(x->extract == 0 && f->kind == PARSER_PATTERN ? 2 * x->group : 0);
         if (x->role == ROLE_DIMENSION) {
             err = add_dim(f, x->name, i, e);
         } else if (x->role == ROLE_MESSAGE) {
@@ -301,13 +302,11 @@ static enum parse_result fill_slots(struct parser *p, lq_str line)
         return skip ? PARSE_HEADER : m == MATCH_NO ? PARSE_NO_MATCH : PARSE_TOO_COSTLY;
     }
     for (uint32_t i = 0; i < f->n_fields; i++) {
-        if (f->fields[i].extract > 0) {
-            s->slots[i] = (lq_str){"", 0};
-            continue;
-        }
-        uint32_t from = s->spans[2 * f->fields[i].group], to = s->spans[2 * f->fields[i].group + 1];
-        to = to == head.n && i == f->tail_slot ? (uint32_t)line.n : to;
+        uint32_t from = s->spans[f->span_at[i]], to = s->spans[f->span_at[i] + 1];
         s->slots[i] = from == LOWER_UNSET ? (lq_str){"", 0} : (lq_str){line.p + from, to - from};
+    }
+    if (head.n < line.n && f->tail_slot < f->n_fields && s->spans[f->span_at[f->tail_slot] + 1] == head.n) {
+        s->slots[f->tail_slot].n += line.n - head.n;
     }
     return PARSE_OK;
 }
@@ -317,6 +316,11 @@ static void fill_extracts(struct parser *p)
 {
     const struct format *f = p->f;
     uint32_t spans[2 * (GROUP_MAX + 1)];
+    for (uint32_t i = 0; f->n_extracts > 0 && i < f->n_fields; i++) {
+        if (f->fields[i].extract > 0) {
+            p->s.slots[i] = (lq_str){"", 0};
+        }
+    }
     for (uint32_t k = 0; k < f->n_extracts; k++) {
         lq_str v = p->s.slots[f->extracts[k].from];
         if (v.n == 0 || matcher_run(f->extracts[k].matcher, p->search, v, spans) != MATCH_YES) {
@@ -347,7 +351,7 @@ struct session_line parser_session_line(const struct parser *p)
     const struct derived *d = &p->f->derived[p->f->session];
     lq_str v[SESSION_ARGS];
     for (int i = 0; i < SESSION_ARGS; i++) {
-        v[i] = d->arg[i] != UINT32_MAX ? p->s.slots[d->arg[i]] : (lq_str){"", 0};
+        v[i] = parser_slot(p, d->arg[i]);
     }
     return (struct session_line){.status = p->s.slots[d->from],
                                  .target = v[SESSION_TARGET],
@@ -465,6 +469,7 @@ static void fill_dims(struct parser *p, struct record *r)
 {
     const struct format *f = p->f;
     const lq_str *slots = p->s.slots;
+    lq_str *dims = p->s.dims;
     for (uint32_t d = DIM_HOST; d < p->schema.n_dims; d++) {
         lq_str v = d < f->schema.n_dims && f->dim_slot[d] != UINT32_MAX ? slots[f->dim_slot[d]] : (lq_str){"", 0};
         if (v.n == 1 && v.p[0] == '-') {
@@ -473,10 +478,11 @@ static void fill_dims(struct parser *p, struct record *r)
         if (v.n == 0) {
             v = p->label_value[d];
         }
-        r->dims[d] = derive_clean(v, p->s.cut[d], VALUE_BYTES_MAX);
+        dims[d] = derive_clean(v, p->s.cut[d], VALUE_BYTES_MAX);
     }
     r->error = f->error != NULL && predicate_true(f->error, slots);
-    r->dims[DIM_ERROR] = r->error ? LQ_STR("true") : LQ_STR("false");
+    dims[DIM_ERROR] = r->error ? LQ_STR("true") : LQ_STR("false");
+    r->dims = dims;
     r->success = !r->error;
     if (f->status_slot != UINT32_MAX && f->schema.kind == STREAM_REQUESTS) {
         lq_str s = slots[f->status_slot];
@@ -528,7 +534,7 @@ static void fill_record(struct parser *p, lq_str key, uint64_t hash, struct reco
         known = memo_get(p->memo, key, hash);
     }
     if (known != NULL) {
-        memcpy(r->dims, known->dims, known->n_dims * sizeof *known->dims);
+        r->dims = known->dims;
         r->error = known->error;
         r->success = known->success;
         r->memo = known->id;
@@ -651,12 +657,14 @@ void parser_unparsed(struct parser *p, lq_str line, int64_t time_us, struct reco
     lq_str head = {line.p, line.n < 1024 ? line.n : 1024};
     memset(r, 0, sizeof *r);
     r->time_us = time_us;
-    r->dims[DIM_ERROR] = LQ_STR("false");
+    lq_str *dims = p->s.dims;
+    dims[DIM_ERROR] = LQ_STR("false");
     for (uint32_t d = DIM_HOST; d < p->unparsed.n_dims; d++) {
-        r->dims[d] = p->unparsed_label[d];
+        dims[d] = p->unparsed_label[d];
     }
     lq_str shape = derive_shape(head, p->s.derive[0]);
-    r->dims[DIM_BUILTIN] = derive_clean(shape, p->s.cut[DIM_BUILTIN], VALUE_BYTES_MAX);
+    dims[DIM_BUILTIN] = derive_clean(shape, p->s.cut[DIM_BUILTIN], VALUE_BYTES_MAX);
+    r->dims = dims;
     r->line = line;
     r->sighting = NULL;
     r->success = false;

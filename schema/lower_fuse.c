@@ -114,8 +114,12 @@ void lower__fuse(struct lower *l)
             o.then = true;
             o.n = (uint8_t)l->literals[l->ops[++i].arg];
         }
+        if (o.code == OP_SPAN || o.code == OP_SET || o.code == OP_LAZY) {
+            o.has = l->classes[o.arg].has;
+            o.stops = &l->stops[o.arg];
+        }
         if (o.code == OP_SPAN) {
-            o.code = span_code(&l->stops[o.arg], o.max);
+            o.code = span_code(o.stops, o.max);
         }
         if (o.code == OP_LITERAL && o.n == 1) {
             o.code = OP_BYTE;

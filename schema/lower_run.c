@@ -39,11 +39,10 @@ static inline __attribute__((always_inline)) unsigned stop_mask(const struct sto
 
 /* The end of the span that begins at p. Near the end of the line the last 16 bytes are looked at again: nothing beyond
  * it is read. */
-static inline __attribute__((always_inline)) const char *span_by_16(const struct lower *l, const struct op *o,
-                                                                    enum op_code code, const char *start, const char *p,
-                                                                    const char *end)
+static inline __attribute__((always_inline)) const char *span_by_16(const struct op *o, enum op_code code,
+                                                                    const char *start, const char *p, const char *end)
 {
-    const struct stops *s = &l->stops[o->arg];
+    const struct stops *s = o->stops;
     for (; end - p >= 16; p += 16) {
         unsigned mask = stop_mask(s, code, p);
         if (mask != 0) {
@@ -51,49 +50,45 @@ static inline __attribute__((always_inline)) const char *span_by_16(const struct
         }
     }
     if (p == end || end - start < 16) {
-        return span_bytes(l->classes[o->arg].has, p, end);
+        return span_bytes(o->has, p, end);
     }
     unsigned mask = stop_mask(s, code, end - 16) >> (16 - (end - p));
     return mask != 0 ? p + __builtin_ctz(mask) : end;
 }
 #else
-static inline const char *span_by_16(const struct lower *l, const struct op *o, enum op_code code, const char *start,
-                                     const char *p, const char *end)
+static inline const char *span_by_16(const struct op *o, enum op_code code, const char *start, const char *p,
+                                     const char *end)
 {
     (void)code;
     (void)start;
-    return span_bytes(l->classes[o->arg].has, p, end);
+    return span_bytes(o->has, p, end);
 }
 #endif
 
 /* The span and what is fused with it. NULL: fewer than the least, or another byte follows. */
-static inline __attribute__((always_inline)) const char *
-run_span(const struct lower *l, const struct op *o, enum op_code code, lq_str line, const char *p, uint32_t *spans)
+static inline __attribute__((always_inline)) const char *run_span(const struct op *o, enum op_code code, lq_str line,
+                                                                  const char *p, uint32_t *spans)
 {
     const char *start = line.p, *end = start + line.n, *q;
-    if (o->before != NO_SAVE) {
-        spans[o->before] = (uint32_t)(p - start);
-    }
+    spans[o->before] = (uint32_t)(p - start);
     if (code == OP_SPAN) {
-        q = span_bytes(l->classes[o->arg].has, p, o->max < (size_t)(end - p) ? p + o->max : end);
+        q = span_bytes(o->has, p, o->max < (size_t)(end - p) ? p + o->max : end);
     } else {
-        q = span_by_16(l, o, code, start, p, end);
+        q = span_by_16(o, code, start, p, end);
     }
     if ((size_t)(q - p) < o->min) {
         return NULL;
     }
-    if (o->after != NO_SAVE) {
-        spans[o->after] = (uint32_t)(q - start);
-    }
+    spans[o->after] = (uint32_t)(q - start);
     if (o->then) {
         return q < end && (uint8_t)*q == o->n ? q + 1 : NULL;
     }
     return q;
 }
 
-static inline const char *run_lazy(const struct lower *l, const struct op *o, const char *p, const char *end)
+static inline const char *run_lazy(const struct op *o, const char *p, const char *end)
 {
-    const uint8_t *has = l->classes[o->arg].has;
+    const uint8_t *has = o->has;
     const char *limit = o->max < (size_t)(end - p) ? p + o->max : end;
     for (const char *q = p;; q++) {
         if ((size_t)(q - p) >= o->min && q < end && (uint8_t)*q == o->n) {
@@ -106,7 +101,7 @@ static inline const char *run_lazy(const struct lower *l, const struct op *o, co
 }
 
 #define RUN_SPAN(code)                                                                                                 \
-    p = run_span(l, o, (code), line, p, spans);                                                                        \
+    p = run_span(o, (code), line, p, spans);                                                                           \
     if (p == NULL) {                                                                                                   \
         return false;                                                                                                  \
     }                                                                                                                  \
@@ -117,7 +112,7 @@ bool lower_match(const struct lower *l, lq_str line, uint32_t *spans)
     const char *start = line.p, *p = start, *end = start + line.n;
     memset(spans, 0xff, 2 * (l->n_groups + 1) * sizeof *spans);
     for (const struct op *o = l->ops;;) {
-        switch (o->code) {
+        switch ((enum op_code)o->code) {
         case OP_BYTE:
             if (p == end || (uint8_t)*p != o->n) {
                 return false;
@@ -136,7 +131,7 @@ bool lower_match(const struct lower *l, lq_str line, uint32_t *spans)
             p += o->n;
             break;
         case OP_SET:
-            if (p == end || !l->classes[o->arg].has[(uint8_t)*p]) {
+            if (p == end || !o->has[(uint8_t)*p]) {
                 return false;
             }
             p++;
@@ -152,7 +147,7 @@ bool lower_match(const struct lower *l, lq_str line, uint32_t *spans)
         case OP_SPAN_RANGES:
             RUN_SPAN(OP_SPAN_RANGES);
         case OP_LAZY:
-            p = run_lazy(l, o, p, end);
+            p = run_lazy(o, p, end);
             if (p == NULL) {
                 return false;
             }
@@ -176,7 +171,7 @@ bool lower_match(const struct lower *l, lq_str line, uint32_t *spans)
                 return false;
             }
             break;
-        default: /* OP_MATCH */
+        case OP_MATCH:
             spans[0] = 0;
             spans[1] = (uint32_t)(p - start);
             return true;

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SLOTS = 2 * MEMO_ENTRIES_MAX, SEEN = 8192, NUMBER_SHIFT = 40, ENTRY_LINES = 4 };
+enum { SLOTS = 2 * MEMO_ENTRIES_MAX, SEEN = 8192, NUMBER_SHIFT = 40 };
 
 struct memo_slot {
     uint64_t hash;
@@ -49,9 +49,7 @@ void memo_prefetch_entry(const struct memo *m, uint64_t hash)
     const struct memo_entry *e = m->slots[(uint32_t)hash % SLOTS].entry;
     if (e != NULL) {
         __builtin_prefetch(e);
-        for (uint32_t i = 1; i < ENTRY_LINES; i++) {
-            __builtin_prefetch((const char *)e + 64 * i);
-        }
+        __builtin_prefetch((const char *)e + 64);
     }
 }
 
@@ -86,17 +84,17 @@ uint64_t memo_put(struct memo *m, lq_str key, uint64_t hash, uint32_t n_dims, co
     if (m->n == MEMO_ENTRIES_MAX) {
         return 0;
     }
-    struct memo_entry *e = lq_arena_alloc(&m->mem, sizeof *e + n_dims * sizeof *e->dims);
+    struct memo_entry *e = lq_arena_alloc(&m->mem, sizeof *e + key.n);
+    lq_str *dims = lq_arena_alloc(&m->mem, n_dims * sizeof *dims);
     e->id = m->next_id++;
-    e->hash = hash;
-    e->key = lq_arena_str(&m->mem, key).p;
+    e->dims = dims;
     e->key_n = (uint32_t)key.n;
-    e->n_dims = n_dims;
+    memcpy(e->key, key.p, key.n);
     e->error = r->error;
     e->success = r->success;
     e->sighting = r->sighting != NULL;
     for (uint32_t d = 0; d < n_dims; d++) {
-        e->dims[d] = r->dims[d].n > 0 ? lq_arena_str(&m->mem, r->dims[d]) : (lq_str){"", 0};
+        dims[d] = r->dims[d].n > 0 ? lq_arena_str(&m->mem, r->dims[d]) : (lq_str){"", 0};
     }
     uint32_t i = (uint32_t)hash % SLOTS;
     while (m->slots[i].entry != NULL) {

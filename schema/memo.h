@@ -22,14 +22,13 @@ struct memo; /* of one thread, for any number of parsers */
 struct memo *memo_new(void);
 void memo_free(struct memo **m);
 
-/* What is remembered of a key. */
+/* What is remembered of a key. The dimensions lie apart: of a record whose series the window knows nobody reads them. */
 struct memo_entry {
     uint64_t id; /* never 0, and never used again in this process */
-    uint64_t hash;
-    const char *key;
-    uint32_t key_n, n_dims;
+    const lq_str *dims;
+    uint32_t key_n;
     bool error, success, sighting;
-    lq_str dims[];
+    char key[];
 };
 /* Ask for the slot of a key, and then for its entry, some time before memo_get: both are seldom in the caches. */
 void memo_prefetch(const struct memo *m, uint64_t hash);

@@ -57,7 +57,7 @@ struct stream_schema {
 
 struct record {
     int64_t time_us; /* event time, microseconds since 1970 UTC */
-    lq_str dims[DIM_MAX]; /* n = 0: absent */
+    const lq_str *dims; /* of the schema's dimensions, n = 0: absent; lives as long as what the record was parsed from is not parsed on */
     int64_t measures[MEASURE_MAX];
     uint32_t measure_set; /* bit i: measure i is present */
     lq_str identities[IDENTITY_MAX]; /* n = 0: absent */

@@ -100,6 +100,24 @@ lq_str lq_arena_str(struct lq_arena *a, lq_str s);   /* NUL-terminated copy as a
 void lq_arena_reset(struct lq_arena *a);             /* keeps one chunk */
 void lq_arena_fini(struct lq_arena *a);
 
+/* memcpy() without the call, for short texts. They do not overlap. */
+static inline void lq_copy(char *restrict to, const char *restrict from, size_t n)
+{
+    if (n >= 8) {
+        for (size_t i = 0; i + 8 < n; i += 8) {
+            memcpy(to + i, from + i, 8);
+        }
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + n - 4, from + n - 4, 4);
+    } else if (n > 0) {
+        to[0] = from[0];
+        to[n / 2] = from[n / 2];
+        to[n - 1] = from[n - 1];
+    }
+}
+
 /* memcmp() == 0 without the call: the hot path compares short texts that are mostly equal. */
 static inline bool lq_equal(const char *a, const char *b, size_t n)
 {

@@ -170,10 +170,10 @@ Test(store_content, caps_do_not_blind)
         generate(i, &g);
         bool real = i >= 2900;
         snprintf(name, sizeof name, real ? "/real%u" : "/scan%u", real ? i % 50 : i);
-        g.r.dims[6] = lq_str_of(name);
+        g.dims[6] = lq_str_of(name);
         g.r.success = real;
         g.r.error = false;
-        g.r.dims[0] = LQ_STR("false");
+        g.dims[0] = LQ_STR("false");
         window_observe(w, u, &g.r);
     }
     struct window *all[] = {w};
@@ -214,13 +214,13 @@ Test(store_content, old_series_do_not_keep_out_those_of_the_next_release)
         for (uint32_t i = 0; i < routes; i++) {
             generate(0, &g);
             g.r.time_us = (start + (int64_t)release * 4 * 86400 + i) * 1000000;
-            g.r.dims[0] = LQ_STR("false");
+            g.dims[0] = LQ_STR("false");
             g.r.error = false;
             g.r.success = true;
             snprintf(route, sizeof route, "/r%u", i);
             snprintf(version, sizeof version, "%u.0", release);
-            g.r.dims[6] = lq_str_of(route);
-            g.r.dims[3] = lq_str_of(version);
+            g.dims[6] = lq_str_of(route);
+            g.dims[3] = lq_str_of(version);
             window_observe(w, u, &g.r);
         }
         cr_assert(store_flush(s, all, 1, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);

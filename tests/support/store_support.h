@@ -22,7 +22,8 @@ static const struct stream_schema web_schema = {
 
 struct generated { /* one record, a function of its number */
     char route[32], client[32], line[96];
-    struct record r;
+    lq_str dims[DIM_MAX];
+    struct record r; /* its dims are these */
 };
 
 static inline uint64_t mix(uint64_t z)
@@ -37,15 +38,17 @@ static inline void generate(uint32_t i, struct generated *g)
     static const char *const hosts[] = {"web-1", "web-2"}, *const statuses[] = {"200", "404", "500"};
     uint64_t z = mix(i * 0x9e3779b97f4a7c15U + 1);
     memset(&g->r, 0, sizeof g->r);
+    memset(g->dims, 0, sizeof g->dims);
+    g->r.dims = g->dims;
     snprintf(g->route, sizeof g->route, "/r%u", (unsigned)(z % 23));
     snprintf(g->client, sizeof g->client, "10.0.%u.%u", (unsigned)(z >> 8 & 7), (unsigned)(z >> 16 & 255));
     const char *status = statuses[(z >> 24) % 16 == 0 ? 2 : (z >> 24) % 7 == 0];
     g->r.error = status[0] == '5';
     g->r.success = status[0] == '2';
-    g->r.dims[0] = g->r.error ? LQ_STR("true") : LQ_STR("false");
-    g->r.dims[1] = lq_str_of(hosts[z >> 32 & 1]);
-    g->r.dims[5] = lq_str_of(status);
-    g->r.dims[6] = lq_str_of(g->route);
+    g->dims[0] = g->r.error ? LQ_STR("true") : LQ_STR("false");
+    g->dims[1] = lq_str_of(hosts[z >> 32 & 1]);
+    g->dims[5] = lq_str_of(status);
+    g->dims[6] = lq_str_of(g->route);
     g->r.time_us = 1772445600000000 + (int64_t)i * 7000000 + (int64_t)(z % 1000000);
     g->r.measures[0] = (int64_t)(z >> 40 & 0xffff);
     g->r.measures[1] = (int64_t)(z >> 20 & 0xfffff);

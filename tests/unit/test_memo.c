@@ -66,7 +66,7 @@ Test(memo, forgets_when_full_and_never_mixes_up)
         snprintf(text, sizeof text, "/route%u", i);
         lq_str key = lq_str_of(text);
         uint64_t hash = lq_hash(key.p, key.n, 0);
-        struct record r = {.error = i % 3 == 0, .dims = {[0] = key}};
+        struct record r = {.error = i % 3 == 0, .dims = &key};
         for (int round = 0; round < 3; round++) {
             memo_tidy(memo);
             const struct memo_entry *m = memo_get(memo, key, hash);
