@@ -167,6 +167,7 @@ struct parser {
     struct columns columns;
     /* in an envelope: its time, which counts when the line itself has none, or none that knows its zone while the envelope's does */
     bool enveloped, envelope_zoned;
+    bool relabelled; /* parser_envelope() has given it other labels than its own */
     int64_t envelope_us;
     lq_str text;  /* the line, as it was given */
     bool partial; /* of the last line */

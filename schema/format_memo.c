@@ -87,7 +87,8 @@ lq_str parser_memo_key(const struct parser *p, char key[MEMO_KEY_BYTES_MAX])
     for (uint32_t i = 0; i < p->n_key && n <= MEMO_KEY_BYTES_MAX; i++) {
         n = key_add(key, n, p->s.slots[p->key_field[i]]);
     }
-    for (uint32_t d = DIM_HOST; d < DIM_BUILTIN && n <= MEMO_KEY_BYTES_MAX; d++) { /* an envelope changes them */
+    bool labels = p->enveloped || p->relabelled; /* else they are those of the parser */
+    for (uint32_t d = DIM_HOST; labels && d < DIM_BUILTIN && n <= MEMO_KEY_BYTES_MAX; d++) {
         n = key_add(key, n, p->label_value[d]);
     }
     return (lq_str){key, n <= MEMO_KEY_BYTES_MAX ? n : 0};

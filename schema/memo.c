@@ -88,7 +88,7 @@ uint64_t memo_put(struct memo *m, lq_str key, uint64_t hash, uint32_t n_dims, co
     lq_str *dims = lq_arena_alloc(&m->mem, n_dims * sizeof *dims);
     e->id = m->next_id++;
     e->dims = dims;
-    e->key_n = (uint32_t)key.n;
+    e->key_n = (uint16_t)key.n;
     memcpy(e->key, key.p, key.n);
     e->error = r->error;
     e->success = r->success;

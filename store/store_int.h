@@ -235,8 +235,11 @@ struct window_memo { /* what records with one memo number (record.h) did to the 
     uint64_t first_hash, error_hash; /* of the lines of first_us and error_time */
     uint32_t series;
     uint32_t count;
-    bool success;
+};
+_Static_assert(sizeof(struct window_memo) == 64, "one cache line for each record of a known memo");
+struct window_memo_dims { /* what is settled of it at last */
     uint32_t ids[DIM_MAX];
+    bool success;
 };
 struct window_stream {
     struct stream *stream;
@@ -246,6 +249,7 @@ struct window_stream {
     char *mask_scratch; /* NULL: nothing was masked yet */
     bool overflowed; /* the series cache holds coarser series: they are looked up again after the flush */
     struct window_memo *memos; /* WINDOW_MEMOS, or NULL before the first */
+    struct window_memo_dims *memo_dims;
     struct window_dim dims[DIM_MAX];
     struct lq_map series_cache;
     struct window_identity identities[IDENTITY_MAX];

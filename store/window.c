@@ -53,6 +53,7 @@ static void window_stream_free(struct window_stream *ws)
     free(ws->measure_set);
     free(ws->examples);
     free(ws->memos);
+    free(ws->memo_dims);
     free(ws->mask_scratch);
     free(ws);
 }
@@ -427,13 +428,14 @@ void window_receive(struct window *w, int64_t now_us)
 
 static void memo_settle(struct window_stream *ws, struct window_memo *m)
 {
+    const struct window_memo_dims *dims = &ws->memo_dims[m - ws->memos];
     for (uint32_t d = 0; d < ws->stream->schema.n_dims && m->count > 0; d++) {
-        if (m->ids[d] != VALUE_ABSENT) {
-            struct value_stats *s = &ws->dims[d].stats[m->ids[d]];
+        if (dims->ids[d] != VALUE_ABSENT) {
+            struct value_stats *s = &ws->dims[d].stats[dims->ids[d]];
             s->first_us = m->first_us < s->first_us ? m->first_us : s->first_us;
             s->last_us = m->last_us > s->last_us ? m->last_us : s->last_us;
             s->count += m->count;
-            s->flags |= m->success ? VALUE_SUCCEEDED : 0;
+            s->flags |= dims->success ? VALUE_SUCCEEDED : 0;
         }
     }
     m->count = 0;
@@ -470,16 +472,16 @@ static bool no_example(const struct window_memo *m, struct sight *s)
 static struct window_memo *memo_of(struct window_stream *ws, uint64_t memo)
 {
     if (ws->memos == NULL) {
-        ws->memos = lq_alloc(WINDOW_MEMOS * sizeof *ws->memos);
+        ws->memos = lq_alloc_pages(WINDOW_MEMOS * sizeof *ws->memos);
+        memset(ws->memos, 0, WINDOW_MEMOS * sizeof *ws->memos);
+        ws->memo_dims = lq_alloc(WINDOW_MEMOS * sizeof *ws->memo_dims);
     }
     return &ws->memos[memo % WINDOW_MEMOS];
 }
 
 static void memo_prefetch_of(struct window_stream *ws, uint64_t memo)
 {
-    const char *m = (const char *)memo_of(ws, memo);
-    __builtin_prefetch(m, 1);
-    __builtin_prefetch(m + offsetof(struct window_memo, success), 1);
+    __builtin_prefetch(memo_of(ws, memo), 1);
 }
 
 /* The record went the long way: the next ones with its number need not. */
@@ -502,9 +504,10 @@ static void memo_take(struct window_stream *ws, struct sight *sight, const uint3
                                   .last_us = r->time_us,
                                   .first_hash = sight_hash(sight),
                                   .error_day = INT64_MIN,
-                                  .series = series,
-                                  .success = r->success};
-        memcpy(m->ids, ids, sizeof m->ids);
+                                  .series = series};
+        struct window_memo_dims *dims = &ws->memo_dims[m - ws->memos];
+        dims->success = r->success;
+        memcpy(dims->ids, ids, sizeof dims->ids);
     }
     if (!after(sight, m->first_us, m->first_hash)) {
         m->first_us = r->time_us;
