@@ -29,9 +29,9 @@ static void open_all(void)
         bool fails = i >= ONSET && strcmp(g.route, "/r7") == 0;
         g.r.error = fails || i % 997 == 0;
         g.r.success = !g.r.error;
-        g.r.dims[0] = g.r.error ? LQ_STR("true") : LQ_STR("false");
-        g.r.dims[3] = i >= RELEASE ? LQ_STR("2.0") : LQ_STR("1.9");
-        g.r.dims[5] = g.r.error ? LQ_STR("500") : LQ_STR("200");
+        g.dims[0] = g.r.error ? LQ_STR("true") : LQ_STR("false");
+        g.dims[3] = i >= RELEASE ? LQ_STR("2.0") : LQ_STR("1.9");
+        g.dims[5] = g.r.error ? LQ_STR("500") : LQ_STR("200");
         window_observe(w, use, &g.r);
     }
     struct window *const windows[] = {w};
