@@ -186,8 +186,9 @@ static void deeds_of(struct why *y, uint32_t stream)
             continue;
         }
         const struct value_info info = *snapshot_value(y->s, st->info->id, x->dim, x->value);
-        if (!why__event_words(info.text, &kind)) {
-            continue;
+        if (!why__event_words(info.text, &kind) ||
+            (kind == EVENT_JOB && (why__cause_words(info.text) != NULL || why__complains(y, stream, x->value) > 0))) {
+            continue; /* "rotation skipped, disk nearly full": a complaint, not a job */
         }
         for (uint32_t t = 0; t < y->far.steps; t++) {
             count += (double)x->count[t];

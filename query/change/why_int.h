@@ -104,7 +104,7 @@ struct why {
     uint32_t n_events;
     struct finding *findings;
     size_t n_findings, cap_findings;
-    double *y, *w; /* scratch */
+    double *y, *w;    /* scratch */
     enum lq_err over; /* the budget is spent: what was found so far is no answer */
     struct lq_error over_error;
     float *calm[2];

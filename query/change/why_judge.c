@@ -70,9 +70,7 @@ struct kinds { /* of measurements that agree */
     bool measure, message;
 };
 
-/* Does it lead towards failure? Which routes people use does not, nor do messages that became frequent and complain of
- * nothing. */
-static double leads(const struct why *y, const struct finding *f)
+double why__leads(const struct why *y, const struct finding *f)
 {
     if (f->shape == FINDING_GONE || f->shape == FINDING_RENAME) {
         return 0;
@@ -108,8 +106,8 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
         if (f->shape == FINDING_NEW) {
             s->terms[WHY_NOVELTY] = 1 - (1 - s->terms[WHY_NOVELTY]) * (f->at_onset ? 0.7 : 0.4);
             k.message = k.message || (!f->at_onset && f->message);
-        } else if (!f->at_onset && !traffic && leads(y, f) > 0) {
-            x *= leads(y, f);
+        } else if (!f->at_onset && !traffic && why__leads(y, f) > 0) {
+            x *= why__leads(y, f);
             s->terms[WHY_TREND] = x > s->terms[WHY_TREND] ? x : s->terms[WHY_TREND];
             k.measure = k.measure || (f->metric == METRIC_MEASURE && x > 0.1);
             k.message = k.message || (f->message && x > 0.1);
@@ -385,7 +383,8 @@ void why__judge_events(struct why *y)
 {
     struct why_answer *a = y->a;
     const struct incident *x = why__incident(y);
-    for (uint32_t i = y->n_events; i-- > 0 && a->n_suspects < WHY_SUSPECTS_MAX / 2 && !why__over(y);) { /* the newest have the places */
+    for (uint32_t i = y->n_events;
+         i-- > 0 && a->n_suspects < WHY_SUSPECTS_MAX / 2 && !why__over(y);) { /* the newest have the places */
         const struct event *e = &y->events[i];
         bool in = y->o->lookback_us == 0 || e->time_us >= x->time_us - y->o->lookback_us;
         if (e->time_us <= why__latest(y) && in) {

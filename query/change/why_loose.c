@@ -167,12 +167,12 @@ static void lead_text(struct why *y, struct why_suspect *s, const struct finding
     }
 }
 
-static void terms_of(struct why_suspect *s, const struct finding *f)
+static void terms_of(const struct why *y, struct why_suspect *s, const struct finding *f)
 {
     double x = why__strength(f), *t = s->terms, usual = f->shape == FINDING_NEW ? (f->near ? f->stat : 1) : 0;
     bool trend = f->shape == FINDING_TREND && !f->near, traffic = f->metric == METRIC_SHARE && !f->message;
     t[WHY_NOVELTY] = usual > t[WHY_NOVELTY] ? usual : t[WHY_NOVELTY];
-    x *= trend ? (traffic ? 0.4 : 0.7) : f->near ? 0.3 : 0.2;
+    x *= trend ? (traffic ? 0.4 : 0.7) * (f->message ? why__leads(y, f) : 1) : f->near ? 0.3 : 0.2;
     if (f->shape == FINDING_SURGE) {
         x = log(f->after / (f->before + 1e-9)) / log(3);
         x = 0.9 * (x > 1 ? 1 : x < 0 ? 0 : x);
@@ -202,7 +202,7 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
                               .high_us = first->high_us,
                               .subject = why__subject(y, first)};
     lead_text(y, s, first);
-    terms_of(s, first);
+    terms_of(y, s, first);
     s->terms[WHY_TIME] = closeness(y, first);
     if (first->shape == FINDING_SURGE && first->high_us - first->low_us <= 2 * y->t.step_s * US) {
         s->terms[WHY_TREND] *= 0.4 + 0.6 * closeness(y, first); /* a sudden flood hurts soon, or it did not */
@@ -233,7 +233,7 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
     }
     for (size_t i = 0; i < n; i++) {
         if (group[i] != first && s->n_members < WHY_MEMBERS_MAX) {
-            terms_of(s, group[i]);
+            terms_of(y, s, group[i]);
             why__add_member(y, s, group[i]);
             if (s->n_evidence < SHOWN) {
                 why__add_evidence(s, why__finding_text(y, group[i]));
@@ -255,6 +255,7 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
     bool harmless = first->shape == FINDING_NEW && !first->message && first->stream == y->target_stream &&
                     !first->failing && s->terms[WHY_CONTRAST] == 0 && first->metric != METRIC_IDENTITIES &&
                     first->time_us < why__incident(y)->low_us - AT_ONCE_S * US;
+    s->score *= symptom ? 0.6 : 1;
     s->score *= harmless ? 0.5 : 1; /* new, and it does not fail */
     bool sure = !symptom && host == 0 && s->terms[WHY_CONTRAST] > 0.6 && s->terms[WHY_NOVELTY] > 0.5 &&
                 s->terms[WHY_TIME] > 0.5 && (first->metric == METRIC_IDENTITIES || first->shape == FINDING_NEW);

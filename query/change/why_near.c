@@ -13,7 +13,15 @@
 
 #include "query/change/why_int.h"
 
-enum { LOOK_S = 2 * 3600, COUNT_MIN = 6, NOVEL_MIN = 3, MEASURED_MIN = 60, SILENT_EXPECTED = 12, RENAME_GAP_S = 180 };
+enum {
+    LOOK_S = 2 * 3600,
+    COUNT_MIN = 6,
+    NOVEL_MIN = 3,
+    MEASURED_MIN = 60,
+    SILENT_EXPECTED = 12,
+    RENAME_GAP_S = 180,
+    BEFORE_MIN = 60
+};
 
 struct nearness {
     uint32_t from, to; /* steps where a change may begin */
@@ -178,18 +186,18 @@ static void test_count(struct why *y, uint32_t stream, const struct grid_series 
 }
 
 static void test_measure(struct why *y, uint32_t stream, const struct grid_series *x, uint32_t m,
-                         const struct nearness *o)
+                         const struct nearness *o, uint32_t until)
 {
     const struct grid_stream *st = &y->near.streams[stream];
     double seen = 0;
-    for (uint32_t t = 0; t < o->n; t++) {
+    for (uint32_t t = 0; t < until; t++) {
         double k = (double)x->log_n[m][t];
         y->w[t] = k;
         y->y[t] = grid_mean_log(x, m, t);
         seen += k;
     }
     struct change c;
-    if (seen < MEASURED_MIN || !change_best(y->y, y->w, o->n, &c)) {
+    if (seen < MEASURED_MIN || !change_best(y->y, y->w, until, &c)) {
         return;
     }
     struct finding *f = why__add_finding(y, stream, x->dim == UINT32_MAX ? NO_DIM : x->dim, x->value);
@@ -205,6 +213,18 @@ static void test_measure(struct why *y, uint32_t stream, const struct grid_serie
     f->stat = c.stat;
     if (f->low_us > o->high_us || c.at < o->from) { /* after the onset; or long before: the far grid has it */
         f->p = 1;
+    }
+}
+
+/* What failed is slower or faster than what did not: in the hours before the onset the same question is asked once more,
+ * or the failure hides what led there. */
+static void test_measures(struct why *y, uint32_t stream, const struct grid_series *x, uint32_t m,
+                          const struct nearness *o)
+{
+    uint32_t onset = grid_step(&y->near, o->low_us);
+    test_measure(y, stream, x, m, o, o->n);
+    if (onset >= BEFORE_MIN && onset < o->n) {
+        test_measure(y, stream, x, m, o, onset);
     }
 }
 
@@ -321,7 +341,7 @@ static void test_stream(struct why *y, uint32_t i, const struct nearness *o)
         test_count(y, i, &st->total, o);
     }
     for (uint32_t m = 0; m < s->n_measures; m++) {
-        test_measure(y, i, &st->total, m, o);
+        test_measures(y, i, &st->total, m, o);
     }
     for (uint32_t k = 0; k < st->n_series && !why__over(y); k++) {
         const struct grid_series *x = &st->series[k];
@@ -332,7 +352,7 @@ static void test_stream(struct why *y, uint32_t i, const struct nearness *o)
         test_gone(y, i, x, o);
         test_count(y, i, x, o);
         for (uint32_t m = 0; m < s->n_measures && x->log_sum[m] != NULL && x->dim == DIM_HOST; m++) {
-            test_measure(y, i, x, m, o);
+            test_measures(y, i, x, m, o);
         }
     }
     for (uint32_t d = DIM_HOST; d < s->n_dims; d++) {

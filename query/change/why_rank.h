@@ -12,6 +12,9 @@ enum { AT_ONCE_S = 1800, CLOSE_S = 900 };
 
 /* What came later than this is no cause. */
 int64_t why__latest(const struct why *y);
+/* Does it lead towards failure, 0…1? Which routes people use does not, nor do messages that became frequent and
+ * complain of nothing. */
+double why__leads(const struct why *y, const struct finding *f);
 double why__combine(const struct why_suspect *s, bool event);
 void why__judge_events(struct why *y);
 void why__judge_loose(struct why *y);

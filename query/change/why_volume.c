@@ -21,6 +21,13 @@ static int by_size(const void *a, const void *b)
     return x < z ? -1 : x > z;
 }
 
+/* In a log of events each failure writes a line of its own: no traffic. */
+static double traffic(const struct why *y, uint32_t i)
+{
+    const struct target *t = &y->t;
+    return t->seen[i] - (t->kind == TARGET_SHARE && !y->a->requests_kind ? t->num[i] : 0);
+}
+
 struct volume {
     const double *sum; /* sum[i] = records before step i */
     uint32_t n, width; /* steps; of the window */
@@ -171,7 +178,7 @@ static void slow_surge(struct why *y)
                      .r = lq_alloc(n * sizeof *x.r),
                      .w = lq_alloc(n * sizeof *x.w)};
     for (uint32_t i = 0; i < n * per; i++) {
-        bin[i / per] += t->seen[i];
+        bin[i / per] += traffic(y, i);
     }
     ratios(bin, &x);
     double best = 0;
@@ -276,8 +283,9 @@ static void heavy_clients(struct why *y)
         struct heavy after[2] = {{0}}, before[2] = {{0}};
         bool read = true;
         for (int error = 0; error < 2; error++) {
-            read = read && snapshot_heavy(y->s, info->id, i, error == 1, hour, end, &after[error], NULL) == LQ_OK &&
-                   snapshot_heavy(y->s, info->id, i, error == 1, y->a->from_us / US, hour, &before[error], NULL) == LQ_OK;
+            read =
+                read && snapshot_heavy(y->s, info->id, i, error == 1, hour, end, &after[error], NULL) == LQ_OK &&
+                snapshot_heavy(y->s, info->id, i, error == 1, y->a->from_us / US, hour, &before[error], NULL) == LQ_OK;
         }
         for (int error = 1; read && error >= 0; error--) {
             const struct heavy *h = &after[error];
@@ -287,7 +295,8 @@ static void heavy_clients(struct why *y)
             lq_str name = h->items[0].name;
             double share = (double)h->items[0].count / (double)h->total, was = share_of(&before[error], name);
             double exact = 1 - (double)h->error_bound / ((double)h->items[0].count + 1);
-            if (share * exact > (error == 1 ? 0.35 : 0.15) && was < share / 3 && (error == 0 || fails_more(after, before, name))) {
+            if (share * exact > (error == 1 ? 0.35 : 0.15) && was < share / 3 &&
+                (error == 0 || fails_more(after, before, name))) {
                 struct finding *f = why__add_finding(y, y->target_stream, NO_DIM, i);
                 f->metric = METRIC_IDENTITIES;
                 f->shape = FINDING_STEP;
@@ -314,9 +323,8 @@ void why__volume_findings(struct why *y)
     const struct target *t = &y->t;
     double *sum = lq_alloc((t->n + 2) * sizeof *sum);
     struct volume v = {.sum = sum, .n = t->n, .width = (uint32_t)(SURGE_S / t->step_s)};
-    bool events = t->kind == TARGET_SHARE && !y->a->requests_kind; /* each failure writes a line: no traffic */
     for (uint32_t i = 0; i < t->n; i++) {
-        sum[i + 1] = sum[i] + t->seen[i] - (events ? t->num[i] : 0);
+        sum[i + 1] = sum[i] + traffic(y, i);
     }
     bool known = v.width >= 1 && t->n > 4 * v.width && t->kind != TARGET_COUNT && surge(y, &v);
     if (!known && t->kind != TARGET_COUNT) {

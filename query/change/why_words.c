@@ -17,7 +17,8 @@ static const struct {
     const char *cause;
 } causes[] = {
     {"no space left|disk full|disk is full|disk quota|enospc|not enough space|out of disk|filesystem is full|file "
-     "system is full",
+     "system is full|nearly full|almost full|free space*|disk space*|low disk*|disk usage|disk watermark*|running out "
+     "of space",
      "a full disk"},
     {"certificate*|cert expired|x509", "a certificate"},
     {"out of memory|outofmemory*|oom-kill*|oom kill*|cannot allocate memory|heap space|gc overhead|memory limit",
