@@ -37,7 +37,6 @@ struct input_config {
     const char *certificate, *key, *ca;
     enum client_certificate client;
     const char *allow[ALLOW_MAX];   /* names of clients */
-    uint32_t line, column;          /* where it stands, for messages about it */
 };
 
 struct config {
