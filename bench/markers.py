@@ -52,6 +52,9 @@ PLANTED = [
     ("start with version", APP, [(2, "INFO [main] com.acme.Main - Starting orders v1.4.0", "restart"), (70, "INFO [main] com.acme.Main - Starting orders v1.5.0", "release")]),
     ("dpkg", "dpkg", [(60, "upgrade libpq5:amd64 15.18-0+deb12u1 15.19-0+deb12u1", "release")]),
     ("assets", "access", [(60, "assets", "release")]),
+    ("new process", SYSLOG, [(60, "process", "restart")]),
+    ("nothing: programs that fork", SYSLOG, [(0, "forks", None)]),
+    ("new boot id", "journal", [(60, "boot", "restart")]),
     ("nothing: transactions", APP, [(45, "WARN [db] com.acme.Db - Transaction 3312 rolled back after 31 ms", None), (50, "INFO [db] com.acme.Db - Releasing connection 12 to the pool", None)]),
     ("nothing: tasks", APP, [(45, "INFO [q] com.acme.Q - Starting task 12 of stage 3.1", None), (50, "INFO [q] com.acme.Q - Started reading 12 files", None),
                              (55, "ERROR [q] com.acme.Q - Failed to reload price list 12", None)]),
@@ -63,6 +66,17 @@ def at(text):
     return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
 
 
+SWITCHES = ("version", "assets", "process", "boot", "forks")
+
+
+def forked(s):
+    """Lines of programs with a process for each connection or job, few and many of them, for seconds and for long."""
+    day = s // 1440
+    return (f" web-1 sshd[{3000 + s // 60}]: Received disconnect from 10.0.0.{s % 200}", f" web-1 CRON[{9000 + s // 10}]: (root) CMD (run-parts {s})",
+            f" web-1 postfix/smtpd[{5000 + s // 200}]: connect from host-{s}", f" web-1 sftp-server[{700 + day}]: session of client {s}" if s % 1440 < 700 else f" web-1 app[77]: request {s}",
+            f" web-1 app[77]: request {s} served")[s // 2 % 5]
+
+
 def planted(folder, kind, events):
     """Two hours of one line every two seconds, with the events among them."""
     start = calendar.timegm((2026, 3, 2, 10, 0, 0))
@@ -71,9 +85,14 @@ def planted(folder, kind, events):
         t = time.gmtime(start + s)
         iso = time.strftime("%Y-%m-%d %H:%M:%S", t)
         m = s // 60
-        new = any(e[1] in ("version", "assets") and m >= e[0] for e in events)
-        if kind == SYSLOG:
-            lines.append(time.strftime("%b %e %H:%M:%S", t) + f" web-1 app[77]: request {s} served in {s % 37} ms")
+        new = any(e[1] in SWITCHES and m >= e[0] for e in events)
+        if kind == SYSLOG and new and events[0][1] == "forks":
+            lines.append(time.strftime("%b %e %H:%M:%S", t) + forked(s))
+        elif kind == SYSLOG:
+            lines.append(time.strftime("%b %e %H:%M:%S", t) + f" web-1 app[{912 if new else 77}]: request {s} served in {s % 37} ms")
+        elif kind == "journal":
+            lines.append(json.dumps({"__REALTIME_TIMESTAMP": str((start + s) * 1000000), "_HOSTNAME": "web-1", "_BOOT_ID": ("0a" if new else "f7") * 16, "PRIORITY": "6", "_PID": "77",
+                                     "SYSLOG_IDENTIFIER": "app", "MESSAGE": f"request {s} served in {s % 37} ms"}))
         elif kind == APP:
             lines.append(iso + ",000 " + PLAIN.format(1000 + s, s % 37))
         elif kind == JSONL:
@@ -89,7 +108,7 @@ def planted(folder, kind, events):
             lines.append(f"10.0.0.{s % 200} - - [" + time.strftime("%d/%b/%Y:%H:%M:%S +0000", t) + f'] "GET {path} HTTP/1.1" 200 512 "-" "curl/8.5.0"')
         for minute, line, deed in events:
             if minute * 60 == s:
-                if line not in ("version", "assets"):
+                if line not in SWITCHES:
                     head = {SYSLOG: time.strftime("%b %e %H:%M:%S web-1 ", t), APP: iso + ",500 ", "nginx_error": time.strftime("%Y/%m/%d %H:%M:%S ", t)}
                     lines.append(head.get(kind, iso + " ") + line)
                 if deed is not None:

@@ -146,7 +146,7 @@ static struct channel *app_channel(struct feed *f, lq_str app)
 static void observe_syslog(struct feed *f, lq_str raw, const struct syslog_message *m, lq_str host, lq_str peer)
 {
     lq_str dims[DIM_MAX] = {{0}};
-    struct record r = {.line = raw, .message = m->text, .dims = dims};
+    struct record r = {.line = raw, .message = m->text, .dims = dims, .pid = record_pid(m->pid)};
     char scratch[SHAPE_BYTES_MAX + 8], clean[4][VALUE_BYTES_MAX + 16];
     r.time_us = m->has_time ? m->time_us : f->p->now_us;
     for (uint32_t i = 0; i < f->labels.n; i++) {

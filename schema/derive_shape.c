@@ -3,8 +3,8 @@
  *
  * A message is cut into tokens at blanks and at the brackets and punctuation around words; one pass gathers what a token holds. What varies, and is
  * masked: tokens with a digit (whatever letters are around it: node12, broadcast_9, 0x1f, 5.2ms), addresses, paths, URLs, dotted names of three parts and
- * more (hosts, classes, packages), quoted strings, names of days and months beside a number, the unit behind a number, Name(123), and the value of key=value with the bracket that follows it.
- * The rules were kept where they help on at least two of the six labelled systems of bench/templates.c (schema/README.md has the table).
+ * more (hosts, classes, packages), quoted strings, names of days and months beside a number, the unit behind a number, and values joined to a name: Name(123), and that of key=value
+ * with the bracket that follows it. What each rule is worth, and to how many of the six labelled systems of bench/templates.c: schema/README.md.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -195,6 +195,16 @@ static const char *behind_number(const char *p, const char *q, const char *end)
     return r > q + 1 && r < end && *r == ')' ? r + 1 : q;
 }
 
+/* A value that a program joins to a name without a blank: name=value, Name(1). The token at p ended at q: behind the value, NULL when there is none. */
+static const char *behind_joined(const char *start, const char *p, const char *q, const char *end)
+{
+    if (p > start && p[-1] == '=') {
+        return behind_value(p, q, end);
+    }
+    const char *numbered = behind_number(p, q, end);
+    return numbered > q ? numbered : NULL;
+}
+
 lq_str derive_shape(lq_str m, char scratch[SHAPE_BYTES_MAX + 8])
 {
     struct shaper s = {scratch, 0, false};
@@ -208,15 +218,10 @@ lq_str derive_shape(lq_str m, char scratch[SHAPE_BYTES_MAX + 8])
                 has |= k;
                 q++;
             }
-            if (p > m.p && p[-1] == '=') { /* key=value */
-                p = behind_value(p, q, end);
+            const char *joined = behind_joined(m.p, p, q, end);
+            if (joined != NULL) {
                 emit_mask(&s);
-                continue;
-            }
-            const char *numbered = behind_number(p, q, end);
-            if (numbered > q) {
-                emit_mask(&s);
-                p = numbered;
+                p = joined;
                 continue;
             }
             emit_token(&s, p, (size_t)(q - p), has, end);

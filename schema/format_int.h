@@ -76,6 +76,7 @@ struct format {
     struct extract extracts[EXTRACT_MAX];
     struct sample samples[SAMPLE_MAX];
     uint32_t time_slot, message_slot, status_slot; /* UINT32_MAX = none; without a time: only in an envelope */
+    uint32_t pid_slot; /* the field `pid` */
     uint32_t shape_slot;                           /* the derived field with the shape of the message; UINT32_MAX = none */
     uint32_t session;                              /* the derived field that tells how sessions end, its index; UINT32_MAX = none */
     uint32_t tail_slot;                            /* the field that the lines after the first belong to */

@@ -80,6 +80,7 @@ enum lq_err format_finish(struct format *f, struct lq_error *e)
     enum lq_err err = LQ_OK;
     s->name = f->name;
     f->message_slot = f->status_slot = f->shape_slot = f->session = UINT32_MAX;
+    f->pid_slot = format_slot(f, LQ_STR("pid"));
     for (uint32_t i = 0; i < DIM_BUILTIN; i++) {
         s->dims[i] = builtin_dims[i];
         f->dim_slot[i] = UINT32_MAX;
@@ -566,6 +567,7 @@ static void open_envelope(struct parser *p, struct record *r)
     inner->envelope_zoned = p->time.zoned || (p->enveloped && p->envelope_zoned);
     if (m.n > 0 && parser_parse(inner, m, &in) == PARSE_OK) {
         in.line = r->line;
+        in.pid = in.pid != 0 ? in.pid : r->pid;
         in.inner = (uint8_t)(in.inner + 1);
         *r = in;
     }
@@ -631,6 +633,7 @@ enum parse_result parser_parse(struct parser *p, lq_str line, struct record *r)
     }
     r->line = line;
     r->inner = 0;
+    r->pid = f->pid_slot != UINT32_MAX ? record_pid(p->s.slots[f->pid_slot]) : 0;
     if (p->inner != NULL) {
         open_envelope(p, r);
     }

@@ -61,6 +61,7 @@ struct record {
     int64_t measures[MEASURE_MAX];
     uint32_t measure_set; /* bit i: measure i is present */
     lq_str identities[IDENTITY_MAX]; /* n = 0: absent */
+    uint64_t pid;   /* the process that wrote it; 0 = not known */
     lq_str message; /* free text, n = 0 if the format has none */
     lq_str line;    /* the whole line, for example lines */
     bool error;
@@ -69,5 +70,18 @@ struct record {
     const struct sighting *sighting; /* something was done, as this line shows; NULL: nothing */
     bool success; /* the request succeeded (no error and, for requests, status < 400): such values persist under caps */
 };
+
+/* A number of at most ten digits; else 0. */
+static inline uint64_t record_pid(lq_str s)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9' || s.n > 10) {
+            return 0;
+        }
+        v = v * 10 + (uint64_t)(s.p[i] - '0');
+    }
+    return v;
+}
 
 #endif

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "store/delta.h"
-#include "store/marker.h"
+#include "store/process.h"
 
 struct pending { /* one put */
     enum engine_db db;
@@ -473,6 +473,11 @@ static void put_sightings(struct flush *f, struct window *const *w, size_t n)
     for (size_t i = 0; i < n && f->err == LQ_OK; i++) {
         if (w[i]->sightings != NULL) {
             f->err = sightings_put(f->txn, w[i]->sightings, &overflowed, f->e);
+        }
+    }
+    for (size_t i = 0; i < n && f->err == LQ_OK; i++) {
+        if (w[i]->programs != NULL) {
+            f->err = programs_put(f->txn, w[i]->programs, &overflowed, f->e);
         }
     }
     add_counter(f, "overflow_markers", overflowed);

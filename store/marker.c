@@ -19,7 +19,7 @@ void marker_encode(const struct marker *m, struct lq_buf *out)
     }
 }
 
-static void encode(const struct sighted *s, struct lq_buf *out)
+void sighting_encode(const struct sighted *s, struct lq_buf *out)
 {
     const struct marker m = {.kind = s->kind, .name = s->name, .host = s->host, .service = s->service, .text = s->text};
     marker_encode(&m, out);
@@ -196,7 +196,7 @@ static enum lq_err put_one(struct engine_txn *t, struct sighted s, uint32_t *ver
         err = LQ_OK;
     } else if (err == LQ_OK || err == LQ_ENOENT) {
         *versions += fresh && version;
-        encode(&s, &b);
+        sighting_encode(&s, &b);
         err = engine_put_sealed(t, DB_MARKER, key_str(&k), (lq_str){b.p, b.n}, e);
     }
     lq_buf_fini(&b);

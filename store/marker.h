@@ -3,6 +3,7 @@
  *
  *      marker database:  recorded   time (sign flipped) u64, number u32                      12 bytes
  *                        deed       minute (sign flipped) u64, hash of what it is u64        16 bytes
+ *                        program    day (sign flipped) u64, hash of host, service   16 bytes (process.h)
  *                        version    0 u64, hash of what it is u64                            16 bytes: all of them stand in front
  *      value: kind, name, host, service, text; of a sighting also flags, confidence, of, first, last, count
  *
@@ -17,7 +18,7 @@
 #include "store/store_int.h"
 
 enum { SIGHTING_TEXT_MAX = 240, SIGHTING_KEY_BYTES = 16, WINDOW_SIGHTINGS_MAX = 20000, VERSIONS_MAX = 20000 };
-enum { SIGHTING_INFERRED = 1, SIGHTING_VERSION = 2 };
+enum { SIGHTING_INFERRED = 1, SIGHTING_VERSION = 2, SIGHTING_PROCESS = 4 /* process.h */ };
 
 struct sighted {
     lq_str kind, name, host, service, text, of;
@@ -44,6 +45,7 @@ void window_sightings_fini(struct window_sightings *w);
 LQ_MUST enum lq_err sightings_put(struct engine_txn *t, const struct window_sightings *w, uint64_t *overflowed, struct lq_error *e);
 
 void marker_encode(const struct marker *m, struct lq_buf *out);
+void sighting_encode(const struct sighted *s, struct lq_buf *out);
 bool marker_decode(lq_str value, struct sighted *out); /* flags 0: recorded */
 static inline bool marker_is_sighting(lq_str key)
 {

@@ -4,7 +4,8 @@
  * Sightings are lines; a marker is a deed. In this order:
  *
  *   1. a start that names a version other than the one before (of that service, on that host) is a release, or a rollback when that version is an older one;
- *   2. a second version of something (an asset's name, a boot) that replaces the first is one too, and so is a value of the dimension `version`;
+ *   2. a second version of something (an asset's name, a boot) that replaces the first is one too, and so is a value of the dimension `version`; a program
+ *      whose process was replaced by another was restarted (process.h);
  *   3. sightings of one kind and service within WAVE_US of each other are one marker, with all their hosts; a wave of restarts that rolls over three hosts and
  *      more is taken for a release, at low confidence;
  *   4. what comes several times a day is routine, and no marker;
@@ -17,10 +18,10 @@
 #include <stdlib.h>
 
 #include "schema/derive.h"
-#include "store/marker.h"
+#include "store/process.h"
 #include "store/reader_int.h"
 
-enum { VIEW_HOSTS_MAX = 32, ROLLING_HOSTS = 3, ROLLING_CONFIDENCE = 40, SEVERAL_CONFIDENCE = 75, ROUTINE_BASE = 3, ROUTINE_PER_DAY = 3, VERSION_CONFIDENCE = 95 };
+enum { VIEW_HOSTS_MAX = 32, ROLLING_HOSTS = 3, ROLLING_CONFIDENCE = 40, SEVERAL_CONFIDENCE = 75, ROUTINE_BASE = 3, ROUTINE_PER_DAY = 3, VERSION_CONFIDENCE = 95, PROCESS_CONFIDENCE = 70 };
 #define WAVE_US     (300 * US)
 #define TOGETHER_US (600 * US)
 #define SAME_US     (1800 * US)
@@ -43,6 +44,8 @@ struct view {
     struct lq_arena mem;
     struct sighted *seen; /* deeds and versions */
     size_t n_seen, cap_seen;
+    struct program *programs;
+    size_t n_programs, cap_programs;
     struct item *items;
     size_t n, cap;
     double days;
@@ -305,6 +308,28 @@ static void dimension_versions(struct view *v)
     }
 }
 
+/* ---- 2: new processes ---- */
+
+static void new_processes(struct view *v)
+{
+    struct process_restarts all;
+    process_restarts_find(v->programs, v->n_programs, &all);
+    for (size_t i = 0; i < all.n; i++) {
+        const struct process_restart *r = &all.r[i];
+        struct lq_buf text = {0};
+        struct sighted s = {.host = r->host, .service = r->service, .first_us = r->time_us, .last_us = r->time_us, .confidence = PROCESS_CONFIDENCE};
+        if (r->service.n == 0) {
+            lq_buf_printf(&text, "%u programs have new processes", r->programs);
+        } else {
+            lq_buf_printf(&text, "%.*s: process %llu in place of %llu", (int)r->service.n, r->service.p, (unsigned long long)r->new_pid, (unsigned long long)r->old_pid);
+        }
+        s.text = lq_arena_str(&v->mem, (lq_str){text.p, text.n});
+        add_item(v, LQ_STR("restart"), &s, FROM_DEED);
+        lq_buf_fini(&text);
+    }
+    free(all.r);
+}
+
 /* ---- 3: waves ---- */
 
 static int by_wave(const void *a, const void *b)
@@ -501,6 +526,14 @@ static enum lq_err read_all(struct view *v, struct marker **recorded, size_t *n,
             keep_recorded(key, &s, recorded, n, &cap);
             continue;
         }
+        if ((s.flags & SIGHTING_PROCESS) != 0) {
+            lq_grow(&v->programs, &v->cap_programs, v->n_programs + 1, sizeof *v->programs);
+            if (!program_decode(&s, &v->programs[v->n_programs++])) {
+                err = lq_error_set(e, LQ_ECORRUPT, "store %s is damaged: the processes of a program", v->s->store->dir);
+                break;
+            }
+            continue;
+        }
         lq_grow(&v->seen, &v->cap_seen, v->n_seen + 1, sizeof *v->seen);
         v->seen[v->n_seen++] = s;
     }
@@ -526,6 +559,7 @@ static void make_items(struct view *v)
     starts_of(v);
     versions_of(v);
     dimension_versions(v);
+    new_processes(v);
     make_waves(v);
     drop_routine(v);
     join_signs(v);
@@ -597,6 +631,7 @@ enum lq_err snapshot_markers(struct snapshot *s, int64_t from_us, int64_t to_us,
     }
     free(all);
     free(v.seen);
+    free(v.programs);
     free(v.items);
     lq_arena_fini(&v.mem);
     return err;

@@ -268,9 +268,11 @@ struct window_stream {
     size_t n_examples, cap_examples;
 };
 struct window_sightings;
+struct window_programs;
 struct window {
     struct store *store;
     struct window_sightings *sightings; /* NULL: none yet */
+    struct window_programs *programs;   /* NULL: none yet */
     struct window_stream *streams[STREAM_MAX];
     uint32_t observations;
     uint64_t future, overflow_values, overflow_series;

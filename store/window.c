@@ -9,7 +9,7 @@
 
 #include "schema/derive.h"
 #include "schema/timefmt.h"
-#include "store/marker.h"
+#include "store/process.h"
 
 enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400, WINDOW_MEMOS = 8192, MASK_LINE_BYTES = 4096 };
 #define SERIES_OVER (1U << 31) /* beside a series number: it is a coarser one */
@@ -73,6 +73,10 @@ void window_free(struct window **wp)
         window_sightings_fini(w->sightings);
         free(w->sightings);
     }
+    if (w->programs != NULL) {
+        window_programs_fini(w->programs);
+        free(w->programs);
+    }
     free(w);
     *wp = NULL;
 }
@@ -120,6 +124,9 @@ void window_clear(struct window *w)
     }
     if (w->sightings != NULL) {
         window_sightings_clear(w->sightings);
+    }
+    if (w->programs != NULL) {
+        window_programs_clear(w->programs);
     }
     w->observations = 0;
     w->future = w->overflow_values = w->overflow_series = 0;
@@ -601,6 +608,10 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
     if (r->sighting != NULL) {
         w->sightings = w->sightings != NULL ? w->sightings : lq_alloc(sizeof *w->sightings);
         window_sightings_add(w->sightings, r->sighting, r->time_us, kept_line(ws, r), &w->store->mask, ws->mask);
+    }
+    if (r->pid != 0 && r->dims[DIM_SERVICE].n > 0) {
+        w->programs = w->programs != NULL ? w->programs : lq_alloc(sizeof *w->programs);
+        window_programs_add(w->programs, r->dims[DIM_HOST], r->dims[DIM_SERVICE], r->pid, r->time_us, &w->store->mask, ws->mask);
     }
     w->observations++;
 }

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "schema/derive.h"
 #include "schema/timefmt.h"
 
 enum { EVENT_TEXT_BYTES_MAX = 1000 };
@@ -26,14 +27,16 @@ static enum lq_err parse(lq_str body, json_t **out, struct lq_error *e)
     return LQ_OK;
 }
 
+/* Without control bytes, which a terminal would obey, and cut where a letter ends. */
 static lq_str text_of(const json_t *object, const char *key, struct lq_arena *mem)
 {
     const json_t *v = json_object_get(object, key);
+    char scratch[EVENT_TEXT_BYTES_MAX + 16];
     if (!json_is_string(v)) {
         return (lq_str){"", 0};
     }
-    size_t n = json_string_length(v);
-    return lq_arena_str(mem, (lq_str){json_string_value(v), n < EVENT_TEXT_BYTES_MAX ? n : EVENT_TEXT_BYTES_MAX});
+    lq_str clean = derive_clean((lq_str){json_string_value(v), json_string_length(v)}, scratch, EVENT_TEXT_BYTES_MAX);
+    return clean.n > 0 ? lq_arena_str(mem, clean) : (lq_str){"", 0};
 }
 
 static enum lq_err set_time(lq_str text, int64_t now_us, struct marker *out, struct lq_error *e)

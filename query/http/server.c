@@ -72,16 +72,11 @@ static void close_answer(struct http_job *j)
 static void run_job(struct http_job *j)
 {
     struct lq_error e = {0};
-    if (http_job_stopped(j)) { /* it has left while it waited */
-        atomic_fetch_add(&j->server->stopped, 1);
-        lq_error_set(&e, LQ_EBUSY, "the request waited for too long");
-        http_fail(&j->response, &e);
+    bool left = http_job_stopped(j); /* while it waited */
+    if (!left && (!http__open_body(j) || given_again(j))) {
         return;
     }
-    if (!http__open_body(j) || given_again(j)) {
-        return;
-    }
-    enum lq_err err = j->route->run(j->ctx, &j->request, &j->response, &e);
+    enum lq_err err = left ? lq_error_set(&e, LQ_EBUSY, "the server ends") : j->route->run(j->ctx, &j->request, &j->response, &e);
     if (j->gone) {
         atomic_fetch_add(&j->server->stopped, 1);
         if (clock_monotonic_us() > j->deadline_us) {
@@ -160,10 +155,33 @@ static void *work(void *arg)
     return NULL;
 }
 
+/* With the lock held: those that wait and whose clients have left make room. */
+static void sweep(struct http_server *s)
+{
+    struct http_job **at = &s->head;
+    s->tail = &s->head;
+    while (*at != NULL) {
+        struct http_job *j = *at;
+        struct pollfd p = {.fd = j->fd, .events = POLLRDHUP};
+        if (poll(&p, 1, 0) > 0 && p.revents != 0) {
+            *at = j->next;
+            s->waiting--;
+            atomic_fetch_add(&s->stopped, 1);
+            done(j);
+        } else {
+            at = &j->next;
+            s->tail = at;
+        }
+    }
+}
+
 static bool enqueue(struct http_server *s, struct http_job *j)
 {
     bool room;
     pthread_mutex_lock(&s->lock);
+    if (s->waiting >= s->o.jobs_max) {
+        sweep(s);
+    }
     room = s->waiting < s->o.jobs_max || j->first;
     if (room) {
         j->state = JOB_QUEUED;

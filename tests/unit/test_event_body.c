@@ -19,6 +19,8 @@ Test(event_body, own)
     cr_assert_eq(m.time_us, NOW - 34 * 3600 * 1000000LL);
     cr_assert(event_body_parse(LQ_STR("{\"kind\":\"note\"}"), NOW, &mem, &m, &e) == LQ_OK);
     cr_assert_eq(m.time_us, NOW);
+    cr_assert(event_body_parse(LQ_STR("{\"kind\":\"note\",\"text\":\"a\\u001b[2Jb\"}"), NOW, &mem, &m, &e) == LQ_OK);
+    cr_assert(lq_str_is(m.text, "a\\x1b[2Jb"), "no terminal obeys a marker: %.*s", (int)m.text.n, m.text.p);
     static const struct {
         const char *body, *msg;
     } bad[] = {
