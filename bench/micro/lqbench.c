@@ -196,7 +196,11 @@ static const char fallback_format[] =
     "  client: {role: identity}\n  user: {role: ignore}\n  time: {role: ignore}\n  method: {role: dimension}\n"
     "  target: {role: ignore}\n  status: {role: dimension, type: int}\n  bytes: {role: measure, type: bytes}\n"
     "  referrer: {role: ignore}\n  agent: {role: ignore}\n  request_time: {role: measure, type: seconds}\n"
-    "derive:\n  route: {route: target}\n  status_class: {status_class: status}\nerror: 'status >= 500'\n"
+    "derive:\n  route: {route: target}\n  status_class: {status_class: status}\n"
+    "  session_end: {session_end: status, target: target, method: method, user: user, referrer: referrer}\n"
+    "error: 'status >= 500'\nmarkers:\n"
+    "  - {kind: release, when: 'route ~ \"[.]\\{hash\\}[.](js|css|mjs)$\" and status in (200, 206, 304)', name: target, version_of: "
+    "route, confidence: 55}\n"
     "sketch_by: [route, host, version]\n";
 
 static struct parser *parser_for(const char *name, struct memo *m)
