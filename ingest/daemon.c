@@ -408,10 +408,10 @@ static int stop_all(struct daemon *d)
     struct flusher_stats stats;
     bool complete = true;
     if (d->ready) {
-        control_server_stop(&d->control);
-        if (d->o.serve_end != NULL) {
+        if (d->o.serve_end != NULL) { /* first: its handlers ask for the others' counters, and start lq, which asks the control socket */
             d->o.serve_end(d, d->o.ctx);
         }
+        control_server_stop(&d->control);
         for (struct input *in = d->inputs; in != NULL; in = in->next) {
             input_halt(d, in);
         }
@@ -512,6 +512,7 @@ int daemon_run(const struct daemon_options *o)
     struct daemon *d = lq_alloc(sizeof *d);
     struct lq_error e = {0};
     d->o = *o;
+    d->started_us = clock_now_us();
     pthread_mutex_init(&d->formats.lock, NULL);
     pthread_mutex_init(&d->inputs_lock, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -529,7 +530,6 @@ int daemon_run(const struct daemon_options *o)
     if (err == LQ_OK) {
         log_say(LOG_NOTICE, "ready: %u loops, store %s, commits every %lld ms", d->env.n_loops, d->data, (long long)(d->config->flush_us / 1000));
         log_notify("READY=1");
-        d->started_us = clock_now_us();
         ev_run(d->main, 0);
     }
     int stopped = stop_all(d);

@@ -613,7 +613,7 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
         w->programs = w->programs != NULL ? w->programs : lq_alloc(sizeof *w->programs);
         window_programs_add(w->programs, r->dims[DIM_HOST], r->dims[DIM_SERVICE], r->pid, r->time_us, &w->store->mask, ws->mask);
     }
-    w->observations++;
+    __atomic_store_n(&w->observations, w->observations + 1, __ATOMIC_RELAXED); /* a load looks at it from outside */
 }
 
 void window_sight(struct window *w, const struct sighting *x, int64_t time_us, lq_str line, unsigned mask)
@@ -628,7 +628,7 @@ void window_sight(struct window *w, const struct sighting *x, int64_t time_us, l
 
 uint32_t window_observations(const struct window *w)
 {
-    return w->observations;
+    return __atomic_load_n(&w->observations, __ATOMIC_RELAXED);
 }
 
 size_t window_bytes(const struct window *w)

@@ -65,8 +65,7 @@ status=0
 
 if command -v promtool >/dev/null; then
   promtool query instant "$url" '1+1' | grep -q '^scalar: 2 '
-  promtool query range --start 2026-03-03T00:00:00Z --end 2026-03-04T00:00:00Z --step 1h "$url" 'sum by (host) (increase(lq_records_total{stream="combined_time"}[1h]))' |
-    awk '/^\{/ { host = $1 } /@/ { n++ } END { exit n == 100 ? 0 : 1 }'
+  python3 "$SRC/tests/support/promtool_equals.py" "$url" "$BUILD/lq" "$dir/store"
 fi
 stop
 
