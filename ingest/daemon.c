@@ -524,6 +524,7 @@ int daemon_run(const struct daemon_options *o)
         err = open_all(d, &e);
     }
     if (err == LQ_OK) {
+        d->started_us = clock_now_us();
         err = start_all(d, &e);
     }
     int status = err == LQ_OK ? STATUS_DONE : failed(&e);

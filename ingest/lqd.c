@@ -24,6 +24,8 @@ struct web {
     struct daemon *daemon;
     struct http_server *server;
     struct ask ask;
+    struct timezone_rules *tz; /* its own, as the texts: a reload frees those of the configuration */
+    struct lq_arena mem;
     struct http_route own[3];
     struct ev_loop *loop; /* of a thread of its own: bytes of answers, too, wait for lines */
     ev_async end;
@@ -92,19 +94,23 @@ static enum lq_err web_start(struct daemon *d, void *ctx, struct lq_error *e)
         return LQ_OK;
     }
     LQ_ASSERT(listen_split(c->http, host, port));
+    enum lq_err err = timezone_load(c->tz_name, &w->tz, e);
+    if (err != LQ_OK) {
+        return err;
+    }
     w->daemon = d;
-    w->ask = (struct ask){.store = d->store, .tz = c->tz, .writable = true, .wall_clock = true};
+    w->ask = (struct ask){.store = d->store, .tz = w->tz, .writable = true, .wall_clock = true};
     w->own[0] = (struct http_route){HTTP_GET, "/metrics", HTTP_READ, get_metrics, "counters of lqd for Prometheus"};
     w->own[1] = (struct http_route){HTTP_GET, "/readyz", HTTP_OPEN, get_ready, "the store takes commits"};
     struct http_server_options o = {.address = host, .port = (uint16_t)strtoul(port, NULL, 10), .tls_cert = c->http_tls_cert, .tls_key = c->http_tls_key,
-                                    .token_file = c->http_tokens, .cors_origin = c->http_cors_origin, .rate_max = c->http_rate_max, .time_ms = (unsigned)(c->http_time_us / 1000), .nice = HTTP_NICE};
+                                    .token_file = c->http_tokens, .cors_origin = c->http_cors_origin != NULL ? lq_arena_strdup(&w->mem, lq_str_of(c->http_cors_origin)) : NULL, .rate_max = c->http_rate_max, .time_ms = (unsigned)(c->http_time_us / 1000), .nice = HTTP_NICE};
     o.tables[0] = (struct http_route_table){.routes = w->own, .ctx = w, .first = true};
     o.tables[1] = (struct http_route_table){.routes = push_routes, .ctx = d};
     o.n_tables = 2;
     ask_tables(&w->ask, &o);
     w->loop = ev_loop_new(EVFLAG_AUTO);
     LQ_ASSERT(w->loop != NULL);
-    enum lq_err err = http_server_start(w->loop, &o, &w->server, e);
+    err = http_server_start(w->loop, &o, &w->server, e);
     if (err != LQ_OK) {
         ev_loop_destroy(w->loop);
     } else {
@@ -127,6 +133,8 @@ static void web_stop(struct daemon *d, void *ctx)
         ev_async_stop(w->loop, &w->end);
         ev_loop_destroy(w->loop);
     }
+    timezone_free(&w->tz);
+    lq_arena_fini(&w->mem);
 }
 
 /* ---- flags ---- */

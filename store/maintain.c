@@ -349,6 +349,17 @@ static bool hour_ended(const struct stream *st, enum maintain how)
 
 /* ---- all of it ---- */
 
+/* What is due: a daemon's flusher and a load beside it may look at the same time. */
+static void set_due(bool *flag)
+{
+    __atomic_store_n(flag, true, __ATOMIC_RELAXED);
+}
+
+static bool take_due(bool *flag)
+{
+    return __atomic_exchange_n(flag, false, __ATOMIC_RELAXED);
+}
+
 /* One step; *did is set when there was something to do. */
 static enum lq_err step(struct store *s, enum maintain how, bool *did, struct lq_error *e)
 {
@@ -360,7 +371,8 @@ static enum lq_err step(struct store *s, enum maintain how, bool *did, struct lq
             return fold_deltas(s, st, before, how, e);
         }
         if (hour_ended(st, how)) {
-            s->compact_due = s->retain_due = true;
+            set_due(&s->compact_due);
+            set_due(&s->retain_due);
             return close_hour(s, st, e);
         }
     }
@@ -381,14 +393,18 @@ enum lq_err store_maintain(struct store *s, unsigned steps_max, enum maintain ho
         if (err != LQ_OK || did) {
             continue;
         }
-        did = s->retain_due || how == MAINTAIN_ALL || s->o.disk_bytes_max > 0;
+        did = take_due(&s->retain_due) || how == MAINTAIN_ALL || s->o.disk_bytes_max > 0;
         if (did) {
             err = store_retain(s, KEYS_AT_ONCE, &did, e);
-            s->retain_due = did;
+            if (err != LQ_OK || did) {
+                set_due(&s->retain_due);
+            }
         }
-        if (err == LQ_OK && !did && (s->compact_due || how == MAINTAIN_ALL)) {
+        if (err == LQ_OK && !did && (take_due(&s->compact_due) || how == MAINTAIN_ALL)) {
             err = store_compact(s, PERIODS_AT_ONCE, &did, e);
-            s->compact_due = did;
+            if (err != LQ_OK || did) {
+                set_due(&s->compact_due);
+            }
         }
         if (err == LQ_OK && !did) {
             if (i > 0) {

@@ -369,6 +369,9 @@ enum lq_err stream_use_open(struct store *s, const struct stream_schema *schema,
         u->stream = s->streams[id];
         u->schema = *schema;
         err = extend_schema(u->stream, schema, u, e);
+        u->n_dims = u->stream->schema.n_dims;
+        u->n_measures = u->stream->schema.n_measures;
+        u->n_identities = u->stream->schema.n_identities;
     }
     pthread_mutex_unlock(&s->lock);
     if (err != LQ_OK) {

@@ -121,6 +121,7 @@ struct stream_use {
     struct stream *stream;
     struct stream_schema schema; /* the caller's, by value (names are not kept) */
     uint8_t dim_to[DIM_MAX], measure_to[MEASURE_MAX], identity_to[IDENTITY_MAX];
+    uint32_t n_dims, n_measures, n_identities; /* of the stream when it was opened: threads that observe do not see it grow */
 };
 
 /* mask.c */
@@ -261,7 +262,7 @@ struct window_stream {
     int64_t *measures[MEASURE_MAX];
     uint8_t *measure_set;
     uint32_t *identity[IDENTITY_MAX];
-    uint32_t n_measures, n_identities;
+    uint32_t n_dims, n_measures, n_identities; /* as many as the uses that were seen know */
     int64_t first_us, last_us;
     uint64_t errors;
     struct example_slot *examples;

@@ -181,12 +181,12 @@ static uint32_t value_id(struct window *w, struct window_stream *ws, uint32_t d,
     uint32_t id = lq_map_get_hashed(&x->cache, text, hash);
     if (id == LQ_MAP_NONE) {
         struct stream *st = ws->stream;
-        struct dict_limits l = {w->store->o.dim_values_max, (st->schema.no_cap_probation >> d & 1) != 0,
-                                r->time_us - RECYCLE_AFTER_S * US};
+        struct dict_limits l = {w->store->o.dim_values_max, false, r->time_us - RECYCLE_AFTER_S * US};
         char masked[VALUE_BYTES_MAX + 1];
         bool plain = ws->mask == 0 || d == DIM_VERSION || d == DIM_ERROR; /* a version looks like an address */
         lq_str stored = plain ? text : mask_text(&w->store->mask, ws->mask, text, masked, VALUE_BYTES_MAX);
         pthread_mutex_lock(&w->store->lock);
+        l.no_probation = (st->schema.no_cap_probation >> d & 1) != 0;
         id = dict_intern(&st->dims[d], stored, r->success, &l);
         pthread_mutex_unlock(&w->store->lock);
         if (id == VALUE_OVERFLOW) {
@@ -302,7 +302,7 @@ static void examples_of(struct window_stream *ws, uint32_t d, uint32_t id, struc
 
 static uint32_t series_of(struct window *w, struct window_stream *ws, const uint32_t ids[DIM_MAX], int64_t time_us)
 {
-    lq_str key = {(const char *)ids, ws->stream->schema.n_dims * sizeof *ids}; /* the rest is absent */
+    lq_str key = {(const char *)ids, ws->n_dims * sizeof *ids}; /* the rest is absent */
     uint64_t hash = lq_hash(key.p, key.n, 0);
     uint32_t series = lq_map_get_hashed(&ws->series_cache, key, hash);
     if (series == LQ_MAP_NONE) {
@@ -436,7 +436,7 @@ void window_receive(struct window *w, int64_t now_us)
 static void memo_settle(struct window_stream *ws, struct window_memo *m)
 {
     const struct window_memo_dims *dims = &ws->memo_dims[m - ws->memos];
-    for (uint32_t d = 0; d < ws->stream->schema.n_dims && m->count > 0; d++) {
+    for (uint32_t d = 0; d < ws->n_dims && m->count > 0; d++) {
         if (dims->ids[d] != VALUE_ABSENT) {
             struct value_stats *s = &ws->dims[d].stats[dims->ids[d]];
             s->first_us = m->first_us < s->first_us ? m->first_us : s->first_us;
@@ -497,7 +497,7 @@ static void memo_take(struct window_stream *ws, struct sight *sight, const uint3
     const struct record *r = sight->r;
     struct window_memo *m = memo_of(ws, r->memo);
     int64_t day = tier_period_of(TIER_1H, r->time_us / US);
-    for (uint32_t d = 0; d < ws->stream->schema.n_dims; d++) {
+    for (uint32_t d = 0; d < ws->n_dims; d++) {
         if (ids[d] == VALUE_OVERFLOW) {
             return; /* admitted later, perhaps; and each is counted */
         }
@@ -591,7 +591,8 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
     if (r->memo != 0) {
         memo_prefetch_of(ws, r->memo);
     }
-    reserve_log(ws, 1, u->stream->schema.n_measures, u->stream->schema.n_identities);
+    ws->n_dims = u->n_dims > ws->n_dims ? u->n_dims : ws->n_dims;
+    reserve_log(ws, 1, u->n_measures, u->n_identities);
     for (uint32_t k = 0; k < ws->n_identities; k++) {
         ws->identity[k][ws->n] = 0;
     }

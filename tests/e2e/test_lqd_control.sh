@@ -43,7 +43,7 @@ rc=0; "$lq" load --data "$dir/store" --format-name lok4j "$dir/zone.log" 2>"$dir
 [ $rc -eq 2 ] && grep -q 'lok4j' "$dir/err" || fail "an unknown format: status $rc"
 
 # now is the wall clock while lqd holds the store, the newest event without it
-now_of() { "$lq" count --data "$1" --since 2026-01-01 --format json 2>/dev/null | sed 's/.*"now":"\([^"]*\)".*/\1/'; }
+now_of() { "$lq" count --data "$1" --since 2026-01-01 --format json 2>/dev/null | sed -n 's/.*"now":"\([^"]*\)".*/\1/p'; }
 is_wall_clock() { local d=$(($(date +%s) - $(date -d "$1" +%s))); [ $d -ge -1 ] && [ $d -le 60 ]; }
 is_wall_clock "$(now_of "$dir/store")" || fail "now while lqd runs: $(now_of "$dir/store")"
 ! is_wall_clock "$(now_of "$dir/alone")" || fail "now without lqd is the wall clock"
@@ -58,6 +58,7 @@ grep -q "by hand" "$dir/markers" && grep -q "2\.4\.1" "$dir/markers" || fail "th
 sed -i "/type: tcp/a\\  - {type: tail, paths: [$dir/followed.log], poll: 100ms}" "$dir/lqd.yaml"
 kill -HUP "$lqd_pid"
 wait_for "the followed file" stored_is 50 'route = "/followed" | count'
+curl -sS -H 'Origin: https://grafana.example' "http://127.0.0.1:$(port)/api/v1/lq/markers?since=2026-01-01" | grep -q "by hand" || fail "HTTP after a reload" # nothing of the old configuration is used
 "$lq" load --data "$dir/store" "$dir/followed.log" | grep -q 'left to lqd' || fail "a followed file is loaded"
 gzip -k "$dir/followed.log"
 "$lq" load --data "$dir/store" "$dir/followed.log.gz" >/dev/null
