@@ -10,13 +10,15 @@
 #include "store/fragment_build.h"
 #include "store/radix.h"
 
-enum { SMALL_TAIL = 24 };
+enum { SMALL_TAIL = 24, LONG_RUN = 16 };
 
 struct build_measure {
     uint32_t *n, *bins_at;
     int64_t *sum, *min, *max;
     struct bin *bins;
     size_t n_bins, cap_bins;
+    struct bin_scratch *counted; /* of the open row: bins of its long runs, counted at once; NULL before the first */
+    bool counts;                 /* there are some */
     int64_t open_first; /* first value of the open row: its bin is added only when a second one comes */
 };
 
@@ -67,6 +69,7 @@ void builder_free(struct builder **bp)
         free(b->m[i].min);
         free(b->m[i].max);
         free(b->m[i].bins_at);
+        free(b->m[i].counted);
         free(b->m[i].bins);
     }
     for (uint32_t i = 0; i < IDENTITY_MAX; i++) {
@@ -102,6 +105,17 @@ static void grow_rows(struct builder *b)
 
 static void close_bins(struct builder *b, struct build_measure *m, uint32_t row)
 {
+    if (m->counts) {
+        size_t n = bins_counted(m->counted);
+        lq_grow(&m->bins, &m->cap_bins, m->n_bins + n, sizeof *m->bins);
+        bins_take(m->counted, m->bins + m->n_bins);
+        m->counts = false;
+        bool only = m->n_bins == m->bins_at[row];
+        m->n_bins += n;
+        if (only) {
+            return; /* sorted already */
+        }
+    }
     m->n_bins = m->bins_at[row] + bins_sort(&b->scratch, m->bins + m->bins_at[row], m->n_bins - m->bins_at[row]);
 }
 
@@ -153,7 +167,7 @@ static void close_row(struct builder *b)
 {
     uint32_t row = b->rows - 1;
     for (uint32_t i = 0; i < b->n_measures && (b->columns & BUILD_BINS) != 0; i++) {
-        if (b->m[i].n_bins > b->m[i].bins_at[row]) {
+        if (b->m[i].counts || b->m[i].n_bins > b->m[i].bins_at[row]) {
             close_bins(b, &b->m[i], row);
         }
     }
@@ -233,6 +247,12 @@ void builder_run(struct builder *b, uint32_t i, uint32_t n, const struct builder
     bool lone = n == 1 && m->n[b->rows - 1] == 0;
     add_measure(b, i, n, sum->sum, sum->min, sum->max);
     if (lone || (b->columns & BUILD_BINS) == 0) {
+        return;
+    }
+    if (n >= LONG_RUN) {
+        m->counted = m->counted != NULL ? m->counted : lq_alloc(sizeof *m->counted);
+        bins_count(m->counted, bins, n);
+        m->counts = true;
         return;
     }
     lq_grow(&m->bins, &m->cap_bins, m->n_bins + n, sizeof *m->bins);

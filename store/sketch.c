@@ -88,6 +88,43 @@ static size_t sort_few(struct bin *t, size_t n)
     return k;
 }
 
+void bins_count(struct bin_scratch *s, const int16_t *bins, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t x = (uint32_t)(bins[i] + BIN_LIMIT);
+        s->n[x] = add_saturating(s->n[x], 1);
+        s->used[x / 64] |= 1ULL << (x % 64);
+    }
+}
+
+size_t bins_counted(const struct bin_scratch *s)
+{
+    size_t k = 0;
+    for (uint32_t word = 0; word < sizeof s->used / sizeof s->used[0]; word++) {
+        k += (size_t)__builtin_popcountll(s->used[word]);
+    }
+    return k;
+}
+
+static size_t take_word(struct bin_scratch *s, uint32_t word, struct bin *out)
+{
+    size_t k = 0;
+    for (uint64_t bits = s->used[word]; bits != 0; bits &= bits - 1) {
+        uint32_t x = word * 64 + (uint32_t)__builtin_ctzll(bits);
+        out[k++] = (struct bin){(int32_t)x - BIN_LIMIT, s->n[x]};
+        s->n[x] = 0;
+    }
+    s->used[word] = 0;
+    return k;
+}
+
+void bins_take(struct bin_scratch *s, struct bin *out)
+{
+    for (uint32_t word = 0; word < sizeof s->used / sizeof s->used[0]; word++) {
+        out += take_word(s, word, out);
+    }
+}
+
 /* Many by counting them out: a sort by comparison took a third of a query for quantiles. */
 size_t bins_sort(struct bin_scratch *s, struct bin *t, size_t n)
 {
@@ -104,12 +141,7 @@ size_t bins_sort(struct bin_scratch *s, struct bin *t, size_t n)
         high = word > high ? word : high;
     }
     for (uint32_t word = low; word <= high; word++) {
-        for (uint64_t bits = s->used[word]; bits != 0; bits &= bits - 1) {
-            uint32_t x = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            t[k++] = (struct bin){(int32_t)x - BIN_LIMIT, s->n[x]};
-            s->n[x] = 0;
-        }
-        s->used[word] = 0;
+        k += take_word(s, word, t + k);
     }
     return k;
 }

@@ -41,6 +41,10 @@ struct bin_scratch { /* all zero between uses */
 };
 /* Sort by bin and add up equal ones, in place; returns how many there are then. */
 size_t bins_sort(struct bin_scratch *s, struct bin *bins, size_t n);
+/* The same in two steps, for observations that come as bare bins: count them, any number of times, then take what was counted, sorted. */
+void bins_count(struct bin_scratch *s, const int16_t *bins, size_t n);
+size_t bins_counted(const struct bin_scratch *s); /* different bins so far */
+void bins_take(struct bin_scratch *s, struct bin *out);
 
 enum { DISTINCT_P = 12, DISTINCT_REGISTERS = 1 << DISTINCT_P };
 uint32_t distinct_entry(uint64_t hash); /* register << 6 | rank, rank 1..53 */
