@@ -88,6 +88,8 @@ static inline bool derive_session_shows(lq_str status, lq_str target, lq_str que
     bool apart = query.n > 1 || (query.n == 1 && query.p[0] != '-');
     return apart || derive_redirect(status) || lq_str_is(status, "401") || (target.n > 0 && memchr(target.p, '?', target.n) != NULL);
 }
+/* The end of a line that shows none of that, as derive_session_end says it. */
+lq_str derive_session_plain(lq_str status, lq_str target);
 /* All that user, referrer, location and a query apart say about it: with equal status, target, method and evidence it is the same end. 0 for nearly every line. */
 enum { SESSION_NAMED = 1, SESSION_FROM_PAGE = 2, SESSION_TO_LOGIN = 4, SESSION_RETURNS = 8, SESSION_RAN_OUT = 16 };
 unsigned derive_session_evidence(const struct session_line *x);

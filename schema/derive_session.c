@@ -135,6 +135,13 @@ static bool sent_to_login(const struct session_line *x, unsigned evidence)
     return x->shows_referrer ? (evidence & SESSION_FROM_PAGE) != 0 && said != 0 : (said & SESSION_RAN_OUT) != 0;
 }
 
+lq_str derive_session_plain(lq_str status, lq_str target)
+{
+    lq_str path = path_of(target);
+    bool fine = status.n == 3 && (status.p[0] == '2' || status.p[0] == '3');
+    return fine && is_logout(path) ? LQ_STR("logout") : expired(status) && !is_login(path) && !is_logout(path) ? LQ_STR("lost") : (lq_str){"", 0};
+}
+
 lq_str derive_session_end(const struct session_line *x)
 {
     unsigned evidence = derive_session_evidence(x);

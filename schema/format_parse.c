@@ -385,6 +385,10 @@ static lq_str derive_one(struct parser *p, const struct derived *d, lq_str v, ch
     case DERIVE_EXCEPTION: return derive_exception(v);
     case DERIVE_FRAME: return derive_frame(v, scratch);
     case DERIVE_SESSION_END: {
+        lq_str target = parser_slot(p, d->arg[SESSION_TARGET]);
+        if (!derive_session_shows(v, target, parser_slot(p, d->arg[SESSION_QUERY]))) {
+            return derive_session_plain(v, target);
+        }
         struct session_line x = parser_session_line(p);
         return derive_session_end(&x);
     }

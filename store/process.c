@@ -60,19 +60,25 @@ void window_programs_add(struct window_programs *w, lq_str host, lq_str service,
 {
     struct process one = {.pid = pid, .count = 1, .first_us = time_us, .last_us = time_us};
     int64_t day_us = day_of(time_us);
+    struct program *before = w->n > 0 && mask == 0 ? &w->p[w->last] : NULL; /* its names are those of the lines */
+    if (before != NULL && before->day_us == day_us && lq_str_eq(before->service, service) && lq_str_eq(before->host, host)) {
+        add(before, &one);
+        return;
+    }
     uint64_t hash = lq_hash(service.p, service.n, lq_hash(host.p, host.n, (uint64_t)day_us));
     lq_str key = {(const char *)&hash, sizeof hash};
-    uint32_t i = lq_map_get(&w->ids, key);
+    uint32_t i = lq_map_get_hashed(&w->ids, key, hash);
     if (i == LQ_MAP_NONE && w->n == WINDOW_PROGRAMS_MAX) {
         w->overflowed++;
         return;
     }
     if (i == LQ_MAP_NONE) {
         i = (uint32_t)w->n;
-        lq_map_set(&w->ids, key, i);
+        (void)lq_map_add(&w->ids, key, hash, i);
         lq_grow(&w->p, &w->cap, w->n + 1, sizeof *w->p);
         w->p[w->n++] = (struct program){.host = kept(&w->mem, m, mask, host), .service = kept(&w->mem, m, mask, service), .day_us = day_us};
     }
+    w->last = i;
     add(&w->p[i], &one);
 }
 
@@ -80,7 +86,7 @@ void window_programs_clear(struct window_programs *w)
 {
     lq_map_fini(&w->ids);
     lq_arena_reset(&w->mem);
-    w->n = 0;
+    w->n = w->last = 0;
     w->overflowed = 0;
 }
 

@@ -34,7 +34,7 @@ struct window_programs {
     struct lq_map ids; /* by the hash of host, service and day */
     struct lq_arena mem;
     struct program *p;
-    size_t n, cap;
+    size_t n, cap, last; /* last: of the line before, often the same program */
     uint64_t overflowed;
 };
 void window_programs_add(struct window_programs *w, lq_str host, lq_str service, uint64_t pid, int64_t time_us, const struct masker *m, unsigned mask);
