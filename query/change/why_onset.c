@@ -14,7 +14,7 @@
 #include "query/change/changepoints.h"
 #include "query/change/why_onset.h"
 
-enum { COARSE_STEPS = 720, DAY_S = 86400, RECURS_SLACK_S = 1800 };
+enum { COARSE_STEPS = 720, DAY_S = 86400, USUAL_MIN_S = 3600, USUAL_MAX_S = 16 * 3600 };
 #define CALM          0.15
 #define POISSON_SCALE 1000.0 /* a count as successes of so many times more trials: binomial becomes Poisson */
 
@@ -235,28 +235,38 @@ static void sum_between(const struct target *t, int64_t from_s, int64_t to_s, do
     }
 }
 
-/* Every earlier day had about the same at about the same time, from the first day on: the usual, not an incident. A
- * short spike that repeats (a job) still is one. */
+/*
+ * The other days had about the same at about the same time, from the first day on: the usual, not an incident. Failures
+ * are few, so the days count together; most of them must show it, and the first of them. What lasts less than an hour and
+ * repeats is a job, and that is an incident.
+ */
 static bool is_usual(struct why *y, const struct incident *x)
 {
     const struct target *t = &y->t;
-    int64_t from = t->from_s + (int64_t)x->from * t->step_s, to = t->from_s + (int64_t)x->to * t->step_s, days = 0,
-            alike = 0;
-    if (t->kind != TARGET_SHARE || to - from < 2 * 3600 || to - from > 16 * 3600) {
+    int64_t from = t->from_s + (int64_t)x->from * t->step_s, to = t->from_s + (int64_t)x->to * t->step_s,
+            end = t->from_s + (int64_t)t->n * t->step_s, days = 0, alike = 0;
+    if (t->kind != TARGET_SHARE || to - from < USUAL_MIN_S || to - from > USUAL_MAX_S) {
         return false;
     }
-    double s, w, now, before;
+    double s, w, all_s = 0, all_w = 0;
+    bool first = false;
     sum_between(t, from, to, &s, &w);
-    now = w > 0 ? s / w : 0;
-    for (int64_t d = 1; from - d * DAY_S >= t->from_s; d++) {
-        sum_between(t, from - d * DAY_S, to - d * DAY_S, &s, &w);
-        before = w > 0 ? s / w : 0;
-        if (w > 0) {
-            days++;
-            alike += before > 1.5 * y->quiet && before - y->quiet > 0.5 * (now - y->quiet);
+    double excess = w > 0 ? s / w - y->quiet : 0;
+    for (int64_t at = from - (from - t->from_s) / DAY_S * DAY_S; at + (to - from) <= end; at += DAY_S) {
+        sum_between(t, at, at + (to - from), &s, &w);
+        if (at == from || w <= 0) {
+            continue;
         }
+        bool is = s / w > 1.5 * y->quiet && s / w - y->quiet > 0.4 * excess;
+        first = days == 0 ? is : first;
+        days++;
+        alike += is;
+        all_s += s;
+        all_w += w;
     }
-    return days >= 1 && alike == days;
+    double noise = sqrt(y->dispersion * (all_w * y->quiet + 1));
+    return first && alike * 3 >= days * 2 && all_s / all_w - y->quiet > 0.5 * excess &&
+           all_s - all_w * y->quiet > 3 * noise;
 }
 
 static void drop_usual(struct why *y)
