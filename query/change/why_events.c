@@ -386,6 +386,50 @@ static int64_t apart(const struct event *e, const struct event *wave)
                                        : 0;
 }
 
+static bool has_host(const struct event *e, lq_str host)
+{
+    bool has = false;
+    for (uint32_t i = 0; i < e->n_hosts; i++) {
+        has = has || lq_str_eq(e->hosts[i].name, host);
+    }
+    return has;
+}
+
+/* A host starts the version that somebody said is released: once; when it starts once more, that is a restart. */
+static bool rolls_out(const struct event *e, const struct event *release)
+{
+    bool said = release->stream == NO_DIM && !release->inferred &&
+                (release->kind == EVENT_RELEASE || release->kind == EVENT_ROLLBACK),
+         shown = e->inferred && e->kind <= EVENT_RESTART && e->name[0] != '\0' && release->name[0] != '\0' &&
+                 (strstr(e->name, release->name) != NULL || strstr(release->name, e->name) != NULL);
+    bool fresh = e->n_hosts > 0;
+    for (uint32_t i = 0; i < e->n_hosts; i++) {
+        fresh = fresh && !has_host(release, e->hosts[i].name);
+    }
+    return said && shown && fresh && e->time_us >= release->time_us - 600 * US &&
+           e->time_us <= release->time_us + ROLL_MAX_S * US;
+}
+
+static void join_rollouts(struct why *y)
+{
+    for (uint32_t i = 0; i < y->n_events;) {
+        struct event *e = &y->events[i], *of = NULL;
+        for (uint32_t j = 0; j < y->n_events && of == NULL; j++) {
+            of = j != i && rolls_out(e, &y->events[j]) ? &y->events[j] : NULL;
+        }
+        if (of == NULL) {
+            i++;
+            continue;
+        }
+        for (uint32_t k = 0; k < e->n_hosts; k++) {
+            add_host(of, e->hosts[k].name, e->hosts[k].time_us);
+        }
+        of->end_us = e->end_us > of->end_us ? e->end_us : of->end_us;
+        memmove(e, e + 1, (y->n_events - i - 1) * sizeof *e);
+        y->n_events--;
+    }
+}
+
 /* Several messages of one deed are one event; a start message belongs to the release that it starts. */
 static void merge_events(struct why *y)
 {
@@ -519,6 +563,7 @@ void why__find_events(struct why *y)
     if (y->n_events > 1) {
         qsort(y->events, y->n_events, sizeof *y->events, by_time);
     }
+    join_rollouts(y);
     merge_events(y);
     double range = (double)y->far.steps * (double)y->far.step_s;
     for (uint32_t i = 0; i < y->n_events; i++) {

@@ -43,6 +43,23 @@ traffic("format.1.log", 12, 10, format_line)
 T0 += 12 * 3600
 traffic("format.2.log", 6, 10, lambda f, t, m: format_line(f, t, m + 720))
 T0 -= 12 * 3600
+# sessions are lost from hour 30 on, and nothing fails: a redirect to the login page of somebody who came from another page
+def lost(f, t, m):
+    if m >= 1800 and rnd() < .2:
+        f.write('198.51.100.%d - - [%s] "GET /accounts/login/?next=/cart HTTP/1.1" 200 512 "https://shop.example/cart" "x" 0.050\n' % (1 + rnd() * 90, time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(t))))
+    else:
+        line(f, t, "/cart", 200, .05)
+traffic("lost.log", 48, 4, lost)
+# three hosts tell by syslog that a release started, one after the other over an hour; people recorded it; failures come much later
+with open(f"{d}/rolled.log", "w") as f:
+    for m in range(2880):
+        t = T0 + m * 60
+        stamp = time.strftime("%b %e %H:%M:%S", time.gmtime(t))
+        for i in range(3):
+            if m == 600 + 25 * i:
+                f.write(f"<133>{stamp} web-{i + 1} shop[77]: Starting shop version 4.2.0 with 8 workers\n")
+            bad = m >= 2400 and rnd() < .3
+            f.write(f"<{131 if bad else 134}>{stamp} web-{i + 1} shop[77]: {'order failed' if bad else 'order done'} after {int(rnd() * 90)} ms\n")
 # one host is slow at once, in the last twentieth of the time before it fails; the other host is well
 import os
 for h in ("a", "b"):
@@ -76,6 +93,11 @@ PY
 "$LQ" load --data "$dir/p" "$dir"/proxy/*.log --label service=shop >/dev/null
 "$LQ" mark --data "$dir/p" release 2.5.0 --service shop --at "2026-03-02 10:00" >/dev/null
 "$LQ" why --data "$dir/p" --format json >"$dir/proxy.json"
+"$LQ" why "$dir/lost.log" --format json >"$dir/lost.json"
+"$LQ" why "$dir/lost.log" --target 'session_end = lost | count' --format json >"$dir/lost_asked.json"
+"$LQ" load --data "$dir/r" "$dir/rolled.log" --reference-time 2026-03-05T00:00:00Z >/dev/null
+"$LQ" mark --data "$dir/r" release 4.2.0 --at "2026-03-02 10:00" >/dev/null
+"$LQ" why --data "$dir/r" --since 2026-03-01 --format json >"$dir/rolled.json"
 "$LQ" why "$dir/two.log" --onset "2026-03-02 05:00" --lookback 2h --format json >"$dir/given.json"
 python3 - "$dir" <<'PY'
 import json, sys
@@ -100,6 +122,15 @@ a = load("two")
 check(a["onset"]["low"] <= "2026-03-02T05:02:00Z" and a["onset"]["high"] >= "2026-03-02T05:00:00Z", f"two: {a['onset']}")
 check(any("/a" in str(w["subject"]["where"].get("route")) for w in a["where"]), f"two: where {a['where']}")
 check(load("two_b")["onset"] is None, "two: /b never fails")
+a = load("lost")
+check(a["onset"] is None and any("sessions lost without a logout rose" in n and "2026-03-03T06:0" in n and "--target" in n for n in a["notices"]), f"lost: {a['notices']}")
+check(not any("sessions lost" in n for n in load("loss_errors")["notices"]), "no sessions are lost there")
+o = load("lost_asked")["onset"]
+check(o and o["low"] <= "2026-03-03T06:00:00Z" <= o["high"], f"lost sessions as a target: {o}")
+a = load("rolled")
+told = [x["title"] for x in a["suspects"] + a["cleared"] if "4.2.0" in x["title"] or "restart" in x["title"]]
+check(a["onset"] and len(told) == 1, f"a release is told once: {told}")
+check(not any("<133>" in x["title"] for x in a["suspects"] + a["cleared"]), f"a raw line is no title: {told}")
 a = load("format")
 o = a["onset"]
 check(o and o["low"] <= "2026-03-02T12:02:00Z" and o["high"] >= "2026-03-02T12:00:00Z", f"format: {o}")
