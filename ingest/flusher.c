@@ -157,6 +157,17 @@ static void settled(struct flusher *f, enum lq_err err, uint64_t lines, int64_t 
     pthread_mutex_unlock(&f->lock);
 }
 
+/* Retention and compaction. */
+static void maintain(struct flusher *f)
+{
+    struct lq_error e = {0};
+    bool more = false;
+    enum lq_err err = store_maintain(f->store, MAINTAIN_STEP, MAINTAIN_DUE, &more, &e);
+    if (err != LQ_OK && log_may(&f->limit)) {
+        log_failure(LOG_WARN, &e);
+    }
+}
+
 /* Commits the list, again and again until it works. False: patience ended while stopping. */
 static bool commit_all(struct flusher *f, struct commit *c, struct batch *list)
 {
@@ -166,6 +177,7 @@ static bool commit_all(struct flusher *f, struct commit *c, struct batch *list)
         uint64_t lines = 0;
         int64_t start = clock_monotonic_us();
         enum lq_err err = commit(f, c, &lines, &e);
+        bool first = f->failed_us == 0;
         settled(f, err, lines, clock_monotonic_us() - start, &e);
         if (err == LQ_OK) {
             for (size_t i = 0; i < c->n; i++) {
@@ -173,8 +185,11 @@ static bool commit_all(struct flusher *f, struct commit *c, struct batch *list)
             }
             return true;
         }
+        if (err == LQ_ENOSPC) { /* of disk_max, perhaps: retention makes room */
+            maintain(f);
+        }
         pthread_mutex_lock(&f->lock);
-        int64_t again = clock_monotonic_us() + RETRY_US;
+        int64_t again = clock_monotonic_us() + (err == LQ_ENOSPC && first ? 0 : RETRY_US);
         while (clock_monotonic_us() < again && !(f->stop && clock_monotonic_us() - f->failed_us > f->patience_us)) {
             wait_until(f, again);
         }
@@ -185,18 +200,6 @@ static bool commit_all(struct flusher *f, struct commit *c, struct batch *list)
         if (give_up) {
             return false;
         }
-    }
-}
-
-/* ---- retention and compaction ---- */
-
-static void maintain(struct flusher *f)
-{
-    struct lq_error e = {0};
-    bool more = false;
-    enum lq_err err = store_maintain(f->store, MAINTAIN_STEP, MAINTAIN_DUE, &more, &e);
-    if (err != LQ_OK && log_may(&f->limit)) {
-        log_failure(LOG_WARN, &e);
     }
 }
 

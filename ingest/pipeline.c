@@ -7,7 +7,7 @@
 
 #include "ingest/pipeline_int.h"
 
-enum { WINDOW_BYTES_MAX = 24 << 20 };
+enum { WINDOWS_BYTES_MAX = 64 << 20 /* of all loops */, WINDOW_BYTES_MIN = 4 << 20 };
 
 const char *const batch_count_names[BATCH_COUNTS] = {"lines", "parsed", "no_match", "bad_time", "no_time", "too_costly", "line_too_long", "dropped"};
 
@@ -67,7 +67,8 @@ enum lq_err pipeline_new(struct store *s, struct formats *formats, const struct 
     p->tz = c->tz;
     p->ack_us = c->ack_us;
     p->window_lines = c->window_lines;
-    p->window_bytes = WINDOW_BYTES_MAX;
+    p->window_bytes = WINDOWS_BYTES_MAX / (2 * (c->threads > 0 ? c->threads : 1)); /* a loop has two */
+    p->window_bytes = p->window_bytes > WINDOW_BYTES_MIN ? p->window_bytes : WINDOW_BYTES_MIN;
     enum lq_err err = batch_new(s, loop, &p->open, e);
     if (err == LQ_OK) {
         err = batch_new(s, loop, &p->spare, e);

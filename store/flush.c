@@ -549,6 +549,7 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
         }
     }
     pthread_mutex_unlock(&s->lock);
+    s->refused = f.err == LQ_ENOSPC;
     pthread_mutex_unlock(&s->writing);
     parts_fini(&f);
     free(backups);

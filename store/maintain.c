@@ -389,16 +389,19 @@ enum lq_err store_maintain(struct store *s, unsigned steps_max, enum maintain ho
         bool did;
         pthread_mutex_lock(&s->writing);
         err = step(s, how, &did, e);
+        bool full = err == LQ_ENOSPC && s->o.disk_bytes_max > 0;
+        s->refused = s->refused || full;
         pthread_mutex_unlock(&s->writing);
-        if (err != LQ_OK || did) {
+        if (!full && (err != LQ_OK || did)) {
             continue;
         }
         did = take_due(&s->retain_due) || how == MAINTAIN_ALL || s->o.disk_bytes_max > 0;
         if (did) {
-            err = store_retain(s, KEYS_AT_ONCE, &did, e);
-            if (err != LQ_OK || did) {
+            enum lq_err kept = store_retain(s, KEYS_AT_ONCE, &did, full ? NULL : e);
+            if (kept != LQ_OK || did) {
                 set_due(&s->retain_due);
             }
+            err = full && kept == LQ_OK && did ? LQ_OK : full ? LQ_ENOSPC : kept; /* there is room now: again */
         }
         if (err == LQ_OK && !did && (take_due(&s->compact_due) || how == MAINTAIN_ALL)) {
             err = store_compact(s, PERIODS_AT_ONCE, &did, e);

@@ -12,7 +12,8 @@
 #include "store/reader_int.h"
 
 enum {
-    RESERVE_SHARE = 16,         /* of the limited size stays free: deleting needs pages too */
+    RESERVE_SHARE = 8,          /* of the limited size stays free: deleting needs pages too, a large fragment needs neighbours, readers keep old ones for a while */
+    REFUSED_SHARE = 4,          /* so much is freed where that was not enough - and no more: what readers keep does not come back by giving up more */
     COMPACT_SMALL_BYTES = 16384, /* fragments smaller than this on average are merged in any case */
     COMPACT_BYTES_MAX = 16 << 20, /* a larger period is left: merging needs several times as much memory */
     COMPACT_KEYS_MAX = 4096,    /* looked at in a step */
@@ -163,7 +164,7 @@ static bool over_size(struct store *s, struct engine_txn *t)
 {
     struct engine_usage u;
     uint64_t max = s->o.disk_bytes_max;
-    return max > 0 && engine_usage(s->engine, t, &u, NULL) == LQ_OK && u.pages_used * u.page_bytes > max - max / RESERVE_SHARE;
+    return max > 0 && engine_usage(s->engine, t, &u, NULL) == LQ_OK && u.pages_used * u.page_bytes > max - max / (s->refused ? REFUSED_SHARE : RESERVE_SHARE);
 }
 
 static enum lq_err delete_keys(struct engine_txn *t, enum engine_db db, const struct key_list *l, struct lq_error *e)
