@@ -135,7 +135,7 @@ static void *work(void *arg)
         }
         s->head = j->next;
         s->tail = s->head == NULL ? &s->head : s->tail;
-        s->waiting--;
+        s->waiting -= !j->first;
         s->running++;
         pthread_mutex_unlock(&s->lock);
         run_job(j);
@@ -165,7 +165,7 @@ static void sweep(struct http_server *s)
         struct pollfd p = {.fd = j->fd, .events = POLLRDHUP};
         if (poll(&p, 1, 0) > 0 && p.revents != 0) {
             *at = j->next;
-            s->waiting--;
+            s->waiting -= !j->first;
             atomic_fetch_add(&s->stopped, 1);
             done(j);
         } else {
@@ -193,7 +193,7 @@ static bool enqueue(struct http_server *s, struct http_job *j)
             *s->tail = j;
         }
         s->tail = j->next == NULL ? &j->next : s->tail;
-        s->waiting++;
+        s->waiting += !j->first;
         pthread_cond_signal(&s->more);
     }
     pthread_mutex_unlock(&s->lock);
@@ -353,7 +353,7 @@ static void defaults(struct http_server_options *o)
     o->per_address_max = o->per_address_max > 0 ? o->per_address_max : 512;
     o->idle_s = o->idle_s > 0 ? o->idle_s : 60;
     o->threads = o->threads > 0 ? o->threads : 2;
-    o->jobs_max = o->jobs_max > 0 ? o->jobs_max : 64;
+    o->jobs_max = o->jobs_max > 0 ? o->jobs_max : 128;
     o->time_ms = o->time_ms > 0 ? o->time_ms : 60000;
     o->body_bytes_max = o->body_bytes_max > 0 ? o->body_bytes_max : 8u << 20;
     o->bodies_bytes_max = o->bodies_bytes_max > 0 ? o->bodies_bytes_max : 8 * o->body_bytes_max;

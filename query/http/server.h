@@ -25,7 +25,7 @@ enum { HTTP_TABLES_MAX = 16, HTTP_TOKENS_MAX = 256 };
 struct http_route_table {
     const struct http_route *routes; /* ends with path NULL */
     void *ctx;                       /* handed to its handlers */
-    bool first;                      /* its requests are short and are taken before all that wait: health, counters */
+    bool first;                      /* its requests are short and are taken before all that wait, as are those that need no token (health, the page) */
     bool keep;                       /* answers to HTTP_READ depend on the store, the request and the clock only: kept.h */
 };
 struct http_server_options {
@@ -34,7 +34,7 @@ struct http_server_options {
     const char *tls_cert, *tls_key; /* PEM files; NULL = plain HTTP */
     const char *token_file;         /* NULL = no tokens */
     const char *cors_origin;        /* NULL = none; "*" or one origin */
-    unsigned connections_max, per_address_max, idle_s, threads, jobs_max, time_ms; /* 0: 1024, 512, 60, 2, 64, 60,000 */
+    unsigned connections_max, per_address_max, idle_s, threads, jobs_max, time_ms; /* 0: 1024, 512, 60, 2, 128, 60,000 */
     int nice;                                                                     /* added to the workers' niceness: what shares the machine comes first */
     size_t body_bytes_max, bodies_bytes_max; /* of one body, plain or unzipped; of all being received. 0: 8 MiB, eight times that */
     uint64_t (*version)(const void *ctx); /* of what the answers of tables with `keep` depend on; NULL = none is kept */

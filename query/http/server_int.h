@@ -55,7 +55,7 @@ struct http_server {
     pthread_mutex_t lock;
     pthread_cond_t more;
     struct http_job *head, **tail; /* waiting */
-    unsigned waiting, running, parked;
+    unsigned waiting /* without `first` */, running, parked;
     size_t bodies_bytes; /* being received and in hand; the loop's thread */
     struct http_rate *rate;
     struct http_kept *kept; /* NULL = none */

@@ -111,7 +111,7 @@ static const struct http_route *find_route(struct http_server *s, struct http_jo
                 *allowed |= r->methods;
                 if ((r->methods & method) != 0) {
                     j->ctx = s->o.tables[t].ctx;
-                    j->first = s->o.tables[t].first;
+                    j->first = s->o.tables[t].first || r->scope == HTTP_OPEN;
                     j->keep = s->kept != NULL && s->o.tables[t].keep && r->scope == HTTP_READ;
                     return r;
                 }
