@@ -405,7 +405,10 @@ enum lq_err store_maintain(struct store *s, unsigned steps_max, enum maintain ho
         }
         if (err == LQ_OK && !did && (take_due(&s->compact_due) || how == MAINTAIN_ALL)) {
             err = store_compact(s, PERIODS_AT_ONCE, &did, e);
-            if (err != LQ_OK || did) {
+            if (err == LQ_ENOSPC && s->o.disk_bytes_max > 0) { /* no room to merge: not before another hour has ended */
+                err = LQ_OK;
+                did = false;
+            } else if (err != LQ_OK || did) {
                 set_due(&s->compact_due);
             }
         }
