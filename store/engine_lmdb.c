@@ -106,7 +106,9 @@ static enum lq_err failed(const struct engine *g, int rc, const char *doing, str
         break;
     }
     lq_error_set(e, code, "cannot %s store %s: %s", doing, g->dir, mdb_strerror(rc));
-    if (code == LQ_ENOSPC) {
+    if (rc == MDB_MAP_FULL) {
+        lq_error_hint(e, "the store is as large as it may be (disk_max of lqd), or readers keep its old pages; it is unchanged");
+    } else if (code == LQ_ENOSPC) {
         lq_error_hint(e, "free some disk space, or choose another directory with --data; the store is unchanged");
     } else if (code == LQ_EACCES) {
         lq_error_hint(e, "readers need write permission on %s/lock.mdb (be in the store's group), or choose another directory with --data", g->dir);
