@@ -198,6 +198,9 @@ static bool commit_all(struct flusher *f, struct commit *c, struct batch *list)
         f->lost_lines += give_up ? lines : 0;
         pthread_mutex_unlock(&f->lock);
         if (give_up) {
+            for (size_t i = 0; i < c->n; i++) {
+                batch_free(&c->batches[i]);
+            }
             return false;
         }
     }
@@ -253,8 +256,10 @@ static void *run(void *arg)
         }
         pthread_mutex_lock(&f->lock);
     }
-    for (const struct batch *b = f->first; b != NULL; b = b->next) { /* handed over behind those that were given up */
+    for (struct batch *b = take_submitted(f), *next_b; b != NULL; b = next_b) { /* handed over behind those that were given up */
         f->lost_lines += b->counts[COUNT_LINES];
+        next_b = b->next;
+        batch_free(&b);
     }
     pthread_mutex_unlock(&f->lock);
     free(c.checkpoints);

@@ -24,7 +24,7 @@ static enum lq_err batch_new(struct store *s, struct loop *loop, struct batch **
     return LQ_OK;
 }
 
-static void batch_free(struct batch **bp)
+void batch_free(struct batch **bp)
 {
     struct batch *b = *bp;
     if (b != NULL) {

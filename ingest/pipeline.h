@@ -48,6 +48,7 @@ struct batch {
 };
 bool batch_empty(const struct batch *b);
 void batch_acknowledge(struct batch *b, void *to, uint32_t txnr);
+void batch_free(struct batch **b);
 void batch_clear(struct batch *b); /* after its commit (the window is empty already) */
 
 struct pipeline {
