@@ -67,7 +67,8 @@ static void any_hosts(struct why *y, struct event *e)
 static void exact_hosts(struct why *y, struct event *e)
 {
     const struct stream_info *info = why__info(y, e->stream);
-    int64_t lo = e->time_us / US - (e->time_us % (3600 * US) == 0 ? 60 : 600), hi = e->time_us / US + HOST_LOOK_S,
+    int64_t lo = e->time_us / US - (e->time_us % (3600 * US) == 0 ? 60 : 600),
+            look = (e->end_us - e->time_us) / US + 60, hi = e->time_us / US + (look > HOST_LOOK_S ? look : HOST_LOOK_S),
             period, first = INT64_MAX, last = INT64_MIN;
     struct scan *c = NULL;
     const struct fragment *f;
