@@ -125,7 +125,7 @@ parser p { regexp-parser(patterns('"(?<method>[A-Z]+) (?<path>[^ "]+)[^"]*" (?<s
 destination d { file("$dir/out" template("\${method} \${path} \${status}\n")); };
 log { source(s); parser(p); destination(d); flags(flow-control); };
 CONF
-  LD_LIBRARY_PATH=$(echo "$ng"/usr/lib/*/ "$ng"/usr/lib/syslog-ng/* | tr ' ' ':') "$ng/usr/sbin/syslog-ng" -F --no-caps -f "$dir/ng.conf" -R "$dir/ng.persist" -p "$dir/ng.pid" -c "$dir/ng.ctl" \
+  LD_LIBRARY_PATH=$(echo "$ng"/lib/*/ "$ng"/usr/lib/*/ "$ng"/usr/lib/syslog-ng/* | tr ' ' ':') "$ng/usr/sbin/syslog-ng" -F --no-caps -f "$dir/ng.conf" -R "$dir/ng.persist" -p "$dir/ng.pid" -c "$dir/ng.ctl" \
     --module-path "$(echo "$ng"/usr/lib/syslog-ng/*/)" 2>"$dir/ng.log" &
   pid=$!
   pids+=("$pid")

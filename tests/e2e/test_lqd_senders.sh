@@ -84,7 +84,7 @@ destination tls { syslog("127.0.0.1" port($(port_of tls)) transport("tls") tls(c
 log { source(s); destination(lf); destination(octets); destination(udp); destination(tls); };
 CONF
   seq -f 'item %g sold' 1000 >"$dir/ng.in"
-  LD_LIBRARY_PATH=$(echo "$ng"/usr/lib/*/ "$ng"/usr/lib/syslog-ng/* | tr ' ' ':') "$ng/usr/sbin/syslog-ng" -F --no-caps -f "$dir/ng.conf" -R "$dir/ng.persist" -p "$dir/ng.pid" -c "$dir/ng.ctl" \
+  LD_LIBRARY_PATH=$(echo "$ng"/lib/*/ "$ng"/usr/lib/*/ "$ng"/usr/lib/syslog-ng/* | tr ' ' ':') "$ng/usr/sbin/syslog-ng" -F --no-caps -f "$dir/ng.conf" -R "$dir/ng.persist" -p "$dir/ng.pid" -c "$dir/ng.ctl" \
     --module-path "$(echo "$ng"/usr/lib/syslog-ng/*/)" 2>"$dir/ng.log" &
   ng_pid=$!
   pids+=("$ng_pid")
