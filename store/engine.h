@@ -20,6 +20,9 @@ struct engine;
 struct engine_txn;
 struct engine_cursor;
 
+/* Does anybody hold a snapshot, of whatever process? */
+bool engine_is_read(struct engine *g);
+
 struct engine_options {
     bool write, create, no_sync;
     uint64_t map_bytes;

@@ -472,3 +472,21 @@ enum lq_err engine_usage(struct engine *g, struct engine_txn *t, struct engine_u
     mdb_reader_list(g->env, count_reader, &out->readers);
     return LQ_OK;
 }
+
+/* A line of mdb_reader_list: pid, thread, and the snapshot's transaction, "-" where there is none. */
+static int see_reader(const char *line, void *ctx)
+{
+    char txn[32];
+    bool *any = ctx;
+    *any = *any || (sscanf(line, "%*d %*s %31s", txn) == 1 && strcmp(txn, "-") != 0);
+    return 0;
+}
+
+bool engine_is_read(struct engine *g)
+{
+    bool any = false;
+    int dead;
+    mdb_reader_check(g->env, &dead);
+    mdb_reader_list(g->env, see_reader, &any);
+    return any;
+}

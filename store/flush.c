@@ -550,6 +550,7 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
     }
     pthread_mutex_unlock(&s->lock);
     s->refused = f.err == LQ_ENOSPC;
+    s->refusals = s->refused ? s->refusals + 1 : 0;
     pthread_mutex_unlock(&s->writing);
     parts_fini(&f);
     free(backups);

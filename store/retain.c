@@ -14,6 +14,7 @@
 enum {
     RESERVE_SHARE = 8,          /* of the limited size stays free: deleting needs pages too, a large fragment needs neighbours, readers keep old ones for a while */
     REFUSED_SHARE = 4,          /* so much is freed where that was not enough - and no more: what readers keep does not come back by giving up more */
+    SCATTERED_REFUSALS = 3,
     COMPACT_SMALL_BYTES = 16384, /* fragments smaller than this on average are merged in any case */
     COMPACT_BYTES_MAX = 16 << 20, /* a larger period is left: merging needs several times as much memory */
     COMPACT_KEYS_MAX = 4096,    /* looked at in a step */
@@ -160,10 +161,21 @@ static enum lq_err collect_for_size(struct store *s, struct engine_txn *t, struc
     return err;
 }
 
+/* Refused again and again, and no reader keeps old pages: a large fragment lacks neighbouring free pages. A period more for each refusal. */
+static bool scattered(struct store *s)
+{
+    bool yes = s->refusals > SCATTERED_REFUSALS && s->given_up != s->refusals && !engine_is_read(s->engine);
+    s->given_up = yes ? s->refusals : s->given_up;
+    return yes;
+}
+
 static bool over_size(struct store *s, struct engine_txn *t)
 {
     struct engine_usage u;
     uint64_t max = s->o.disk_bytes_max;
+    if (max > 0 && scattered(s)) {
+        return true;
+    }
     return max > 0 && engine_usage(s->engine, t, &u, NULL) == LQ_OK && u.pages_used * u.page_bytes > max - max / (s->refused ? REFUSED_SHARE : RESERVE_SHARE);
 }
 

@@ -114,6 +114,7 @@ struct store {
     uint32_t compact_pass_no;      /* of the pass that is under way; 0 = none */
     struct key_buf compact_at;     /* where it goes on */
     bool compact_due, retain_due;
+    uint32_t refusals, given_up; /* flushes in a row that found no room; for which of them retention gave up a period more */
     bool refused; /* the last flush, or step of maintenance, found no room: retention gives up more than usual. Under `writing` */
     int64_t expected_us;
 };
