@@ -160,6 +160,7 @@ static void feed(struct pusher *x, struct push_job *j)
     for (uint64_t i = 0; i < j->body.cut; i++) {
         feed_too_long(f);
     }
+    stat_add(&x->in->stats[x->l->index], STAT_LABELS_OVER, j->body.labels_over);
     stat_add(&x->in->stats[x->l->index], STAT_BYTES, j->bytes);
     push_body_fini(&j->body);
     j->next = x->fed;

@@ -93,11 +93,14 @@ static void on_done(void *arg, bool durable)
     http_finish(p->job);
 }
 
-static void labels_of_address(const struct http_request *r, struct labels *l)
+/* Those for which there was no room. */
+static uint64_t labels_of_address(const struct http_request *r, struct labels *l)
 {
+    uint64_t over = 0;
     for (uint32_t i = 0; i < r->n_params; i++) {
-        (void)push_label(l, r->params[i].name, r->params[i].value);
+        over += !push_label(l, r->params[i].name, r->params[i].value);
     }
+    return over;
 }
 
 static enum lq_err take(struct daemon *d, enum push_shape shape, const char *index, const struct http_request *r, struct http_response *o)
@@ -106,10 +109,9 @@ static enum lq_err take(struct daemon *d, enum push_shape shape, const char *ind
     struct push_options options = {.shape = shape, .labels = &labels, .now_us = clock_now_us(), .line_bytes_max = push_line_bytes_max(d), .index = index};
     struct push_body body;
     struct lq_error e = {0};
-    if (shape == PUSH_LINES || shape == PUSH_NDJSON) {
-        labels_of_address(r, &labels);
-    }
+    uint64_t over = shape == PUSH_LINES || shape == PUSH_NDJSON ? labels_of_address(r, &labels) : 0;
     enum lq_err err = push_parse(r->body, &options, &body, &e);
+    body.labels_over += over;
     if (err != LQ_OK) {
         push_refused(d);
     } else {

@@ -46,8 +46,9 @@ static bool is_builtin(const char *name)
 }
 
 /* Room for a builtin one is made by forgetting the last of the others. */
-static uint32_t slot_for(struct labels *l, const char *name)
+static uint32_t slot_for(struct labels *l, const char *name, bool *lost)
 {
+    *lost = false;
     for (uint32_t i = 0; i < l->n; i++) {
         if (strcmp(l->l[i].name, name) == 0) {
             return i;
@@ -56,6 +57,7 @@ static uint32_t slot_for(struct labels *l, const char *name)
     if (l->n < PUSH_LABELS_MAX) {
         return l->n++;
     }
+    *lost = true;
     for (uint32_t i = l->n; i > 0 && is_builtin(name); i--) {
         if (!is_builtin(l->l[i - 1].name)) {
             return i - 1;
@@ -68,8 +70,11 @@ bool push_label(struct labels *l, lq_str name, lq_str value)
 {
     char clean[NAME_BYTES_MAX], scratch[sizeof l->l[0].value + 8];
     size_t n = 0;
-    if (value.n == 0 || name.n == 0 || name.n >= sizeof clean || (name.n >= 2 && memcmp(name.p, "__", 2) == 0)) {
+    if (value.n == 0 || name.n == 0 || (name.n >= 2 && memcmp(name.p, "__", 2) == 0)) {
         return true; /* Loki's own are in __ */
+    }
+    if (name.n >= sizeof clean) {
+        return false;
     }
     for (; n < name.n; n++) {
         char c = name.p[n];
@@ -78,7 +83,8 @@ bool push_label(struct labels *l, lq_str name, lq_str value)
     }
     clean[n] = '\0';
     const char *own = canonical(clean);
-    uint32_t i = strcmp(own, "error") == 0 ? UINT32_MAX : slot_for(l, own);
+    bool lost;
+    uint32_t i = strcmp(own, "error") == 0 ? UINT32_MAX : slot_for(l, own, &lost);
     if (i == UINT32_MAX) {
         return false;
     }
@@ -89,7 +95,7 @@ bool push_label(struct labels *l, lq_str name, lq_str value)
     lq_str v = derive_clean(value, scratch, sizeof l->l[0].value - 8);
     snprintf(l->l[i].name, sizeof l->l[i].name, "%s", own);
     snprintf(l->l[i].value, sizeof l->l[i].value, "%.*s", (int)v.n, v.p);
-    return true;
+    return !lost;
 }
 
 /* ---- shared ---- */
@@ -318,7 +324,7 @@ static lq_str index_name(lq_str s)
 static uint32_t index_group(struct push_reader *r, lq_str index)
 {
     struct labels l = r->o->labels != NULL ? *r->o->labels : (struct labels){0};
-    push_label(&l, LQ_STR("index"), index_name(index));
+    bool fits = push_label(&l, LQ_STR("index"), index_name(index));
     lq_str own = labels_get(&l, "index");
     for (size_t i = r->out->n_groups; i > 0; i--) { /* mostly the last one */
         if (lq_str_eq(labels_get(&r->out->groups[i - 1], "index"), own)) {
@@ -327,6 +333,7 @@ static uint32_t index_group(struct push_reader *r, lq_str index)
     }
     uint32_t g = push__group(r);
     if (g != UINT32_MAX) {
+        r->out->labels_over += !fits;
         r->out->groups[g] = l;
     }
     return g;

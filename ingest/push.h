@@ -46,7 +46,8 @@ struct push_body {
     size_t n_groups, cap_groups;
     struct push_item *items; /* elastic only */
     size_t n_items, cap_items;
-    uint64_t cut; /* lines that were longer than line_bytes_max */
+    uint64_t cut;         /* lines that were longer than line_bytes_max */
+    uint64_t labels_over; /* labels beyond PUSH_LABELS_MAX */
 };
 struct push_options {
     enum push_shape shape;
@@ -61,7 +62,8 @@ void push_body_fini(struct push_body *b);
 /* Bytes of memory that it holds. */
 size_t push_body_bytes(const struct push_body *b);
 
-/* One label of a body: many names of host, service, version and env become that one; an empty value is none. False: no room. */
+/* One label of a body: many names of host, service, version and env become that one; an empty value is none. False: a label is lost, this one or
+ * another that made room for one of those four. */
 bool push_label(struct labels *l, lq_str name, lq_str value);
 
 #endif

@@ -91,7 +91,7 @@ static bool see(void *ctx, lq_str path, struct json_value v)
         return see_value(x, path, v);
     }
     if (lq_str_is(part, "stream") && v.type == LQ_JSON_STRING) {
-        (void)push_label(&x->r->out->groups[x->group], path, v.text);
+        x->r->out->labels_over += !push_label(&x->r->out->groups[x->group], path, v.text);
     }
     return true;
 }

@@ -52,7 +52,7 @@ static void finish_pair(struct otlp *x, struct pair *p)
 {
     if (p->any && p->key.n > 0 && p->value.type != LQ_JSON_ABSENT) {
         if (p == &x->of_resource) {
-            (void)push_label(&x->r->out->groups[x->group], p->key, p->value.text);
+            x->r->out->labels_over += !push_label(&x->r->out->groups[x->group], p->key, p->value.text);
         } else {
             put_member(p == &x->of_body ? &x->members : &x->attributes, p);
             if (p == &x->of_body && x->severity.n == 0 && (lq_str_is(p->key, "level") || lq_str_is(p->key, "severity"))) {

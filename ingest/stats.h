@@ -28,6 +28,7 @@
     X(STAT_ROTATIONS, "rotations", 0, "files that were renamed and read to their end")              \
     X(STAT_TRUNCATED, "truncations", 0, "files that shrank: read again from their start")           \
     X(STAT_BODIES, "bodies", 0, "bodies pushed by HTTP and committed")                              \
+    X(STAT_LABELS_OVER, "labels_over", 0, "labels of pushed bodies that were not kept: beyond eight, a long name, error") \
     X(STAT_BODIES_BAD, "bodies_refused", 0, "bodies refused: damaged, or over a limit")             \
     X(STAT_DROP_FULL, "full", 1, "the windows were full (when_full: drop)")                         \
     X(STAT_DROP_KERNEL, "kernel_buffer", 1, "datagrams that the kernel had no room for")            \

@@ -12,6 +12,11 @@ YAML
 start_lqd -c "$dir/conf"
 url=http://127.0.0.1:$(port_of http)
 python3 "$SRC/tests/support/push_contracts.py" "$url" || fail "a contract is broken"
+# Labels beyond eight are not kept, and counted.
+over() { curl -sf "$url/metrics" | awk '/^lqd_input_labels_over_total/ { n += $2 } END { print n + 0 }'; }
+before=$(over)
+curl -sf -H 'Content-Type: text/plain' --data-binary 'one line' "$url/api/v1/lq/push?service=wide&a=1&b=2&c=3&d=4&e=5&f=6&g=7&h=8&i=9" >/dev/null || fail "many labels"
+[ $(($(over) - before)) = 2 ] || fail "two labels of ten find no room, the counter says $before and $(over)"
 kill_lqd # all of it was acknowledged
 
 is() { # NUMBER QUERY
