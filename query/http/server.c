@@ -72,7 +72,7 @@ static void close_answer(struct http_job *j)
 static void run_job(struct http_job *j)
 {
     struct lq_error e = {0};
-    bool left = http_job_stopped(j); /* while it waited */
+    bool left = !j->first && http_job_stopped(j); /* while it waited; what waits for no question has no limit of time either */
     if (!left && (!http__open_body(j) || given_again(j))) {
         return;
     }
