@@ -2,7 +2,8 @@
 """Ingest beside questions: passes take turns, so that a machine that drifts drifts for all. usage: beside.py LQD-PID SYSLOG-PORT URL LINES-FILE ROUNDS
 
   alone      lines as fast as two senders give them
-  panels     the same, while 64 connections of wrk ask eight panels over and over
+  viewers    the same, while 64 viewers look at eight panels, each asking for one of them every second
+  panels     the same, while 64 connections of wrk ask for the panels over and over, without a pause
   distinct   the same, but no question is asked twice
   paced      half of the full rate, alone and beside distinct questions: is it taken as it comes?
 
@@ -55,7 +56,7 @@ def one_pass(questions, rate=None):
     wrk = None
     if questions is not None:
         wrk = subprocess.Popen(["nice", "-n", "10", "wrk", "-t1", "-c64", "-d300s", "--timeout", "30s", "-s", here + "/panels.lua", url], stdout=subprocess.PIPE, text=True,
-                               env=dict(os.environ, DISTINCT="1" if questions == "distinct" else ""))
+                               env=dict(os.environ, DISTINCT="1" if questions == "distinct" else "", PAUSE="1000" if questions == "viewers" else ""))
         time.sleep(1.5)
     before, used, start = committed(), cpu(), time.monotonic()
     senders = [threading.Thread(target=send, args=(h, rate / 2 if rate else None)) for h in (0, 1)]
@@ -80,11 +81,11 @@ def spread(rows, key, scale=1):
     return statistics.median(v), v[0], v[-1]
 
 
-kinds = {"alone": None, "panels": "panels", "distinct": "distinct"}
+kinds = {"alone": None, "viewers": "viewers", "panels": "panels", "distinct": "distinct"}
 one_pass(None)  # the first fills dictionaries
 got = {k: [] for k in kinds}
 for r in range(rounds):
-    for k in list(kinds)[r % 3:] + list(kinds)[:r % 3]:
+    for k in list(kinds)[r % 4:] + list(kinds)[:r % 4]:
         got[k].append(one_pass(kinds[k]))
 base = {key: spread(got["alone"], key)[0] for key in ("rate", "ns")}
 print(f"{rounds} rounds of {lines:,} lines, passes in turn; median (least - most)")
@@ -92,7 +93,7 @@ for k in kinds:
     rate, ns, asked = spread(got[k], "rate", 1e-3), spread(got[k], "ns"), spread(got[k], "asked")
     print(f"  {k:9} {rate[0]:.0f} k lines/s ({rate[1]:.0f} - {rate[2]:.0f}); loss {100 * (1 - rate[0] * 1e3 / base['rate']):.1f} %; "
           f"ingest {ns[0]:.0f} ns of processor a line ({ns[1]:.0f} - {ns[2]:.0f}); questions {asked[0]:.2f} cores")
-for k in ("panels", "distinct"):
+for k in ("viewers", "panels", "distinct"):
     print(f"  wrk, {k}:")
     for r in got[k]:
         print("    " + r["wrk"])

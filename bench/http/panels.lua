@@ -27,3 +27,8 @@ function done(s, l, r)
   io.write(string.format("  %d requests, %.0f a second; p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, at most %.1f ms; errors: connect %d, read %d, write %d, timeout %d, status %d\n", s.requests,
     s.requests / s.duration * 1e6, l:percentile(50) / 1e3, l:percentile(90) / 1e3, l:percentile(99) / 1e3, l.max / 1e3, e.connect, e.read, e.write, e.timeout, e.status))
 end
+
+if (os.getenv("PAUSE") or "") ~= "" then
+  local pause = tonumber(os.getenv("PAUSE"))
+  function delay() return pause end
+end
