@@ -212,10 +212,23 @@ static const struct format *detect(struct channel *c, lq_str sample)
 
 static void deliver(struct channel *c, lq_str line);
 
+/* The host of the channel's lines, where labels give none. Channels of equal format and labels share a binding: its parsers may have served
+ * another, which may be gone, and which had its own. */
+static void take_place(const struct channel *c)
+{
+    struct binding *b = c->binding;
+    lq_str none = {"", 0}, host = labels_get(&c->labels, "host").n == 0 ? (lq_str){c->peer, c->peer_n} : none;
+    parser_envelope(b->parser, host, none);
+    if (b->events != NULL) {
+        events_envelope(b->events, host, none);
+    }
+}
+
 /* The first lines that do not match take the time of the first that does, as in a file that is loaded. */
 static void find_first_time(struct channel *c, struct held h)
 {
     struct record r = {0};
+    take_place(c);
     while (c->last_us == INT64_MIN && next_held(&h)) {
         if (parser_parse(c->binding->parser, h.line, &r) == PARSE_OK) {
             c->last_us = r.time_us;
@@ -393,10 +406,7 @@ static void deliver_joined(struct channel *c, lq_str line)
         events_keep(b->events);
     }
     b->line_end = line.p + line.n;
-    if (c->peer_n > 0 && labels_get(&c->labels, "host").n == 0) {
-        events_envelope(b->events, (lq_str){c->peer, c->peer_n}, (lq_str){"", 0});
-        parser_envelope(b->parser, (lq_str){c->peer, c->peer_n}, (lq_str){"", 0});
-    }
+    take_place(c);
     events_reference(b->events, c->reference_us != 0 ? c->reference_us : c->feed->p->now_us);
     events_line(b->events, line);
 }
@@ -417,9 +427,7 @@ static void deliver(struct channel *c, lq_str line)
         deliver_joined(c, line);
         return;
     }
-    if (c->peer_n > 0 && labels_get(&c->labels, "host").n == 0) {
-        parser_envelope(b->parser, (lq_str){c->peer, c->peer_n}, (lq_str){"", 0});
-    }
+    take_place(c);
     parser_reference(b->parser, c->reference_us != 0 ? c->reference_us : p->now_us);
     if (channel__parse(c, line, r, &result)) {
         c->last_us = r->time_us;

@@ -272,7 +272,7 @@ static lq_str or_label(const struct parser *p, lq_str v, const char *name)
 
 void parser_envelope(struct parser *p, lq_str host, lq_str service)
 {
-    p->relabelled = true;
+    p->relabelled = p->relabelled || host.n > 0 || service.n > 0;
     p->label_value[DIM_HOST] = p->unparsed_label[DIM_HOST] = or_label(p, host, "host");
     p->label_value[DIM_SERVICE] = p->unparsed_label[DIM_SERVICE] = or_label(p, service, "service");
 }

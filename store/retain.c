@@ -188,6 +188,14 @@ static enum lq_err delete_keys(struct engine_txn *t, enum engine_db db, const st
     return err;
 }
 
+/* LMDB gives pages that a transaction freed to the next but one. Where every flush is refused there is no next one, and they would never come
+ * back: this one writes what is there. */
+static enum lq_err turn_over(struct store *s, struct engine_txn **t, struct lq_error *e)
+{
+    enum lq_err err = engine_put_sealed(*t, DB_META, LQ_STR("flush"), (lq_str){(const char *)&s->flush_no, sizeof s->flush_no}, e);
+    return err == LQ_OK ? engine_commit(t, e) : err;
+}
+
 enum lq_err store_retain(struct store *s, uint32_t keys_max, bool *more, struct lq_error *e)
 {
     struct engine_txn *t = NULL;
@@ -217,6 +225,8 @@ enum lq_err store_retain(struct store *s, uint32_t keys_max, bool *more, struct 
     if (err == LQ_OK && dead.n + examples.n + sightings.n > 0) {
         err = engine_commit(&t, e);
         *more = err == LQ_OK; /* ask again: there may be more */
+    } else if (err == LQ_OK && s->refused) {
+        err = turn_over(s, &t, e);
     }
     engine_abort(&t);
     pthread_mutex_unlock(&s->writing);

@@ -60,13 +60,17 @@ load=$!
 pids+=("$load")
 for _ in 1 2 3; do
   pause 0.3
-  kill -HUP "$lqd_pid"
+  kill -HUP "$lqd_pid" || fail "lqd is gone"
   "$lq" 'count by route' --data "$dir/store" --since 2000-01-01 >/dev/null 2>&1 || true
 done
 wait $load || fail "the senders"
 wait_for "all lines" all_lines_are $((10 * each))
 [ "$(stored 'stream = combined | count')" = $((6 * each)) ] || fail "lines of combined: $(stored 'stream = combined | count')"
 [ "$(stored 'service = relp | count')" = "$each" ] || fail "RELP"
+# Each line has the host of its own way, though all ways share parsers: what syslog says, the sender's address; of files none.
+for want in "h $each" "127.0.0.1 $((3 * each))"; do
+  [ "$(stored "stream = combined and host = ${want% *} | count")" = "${want##* }" ] || fail "lines of host ${want% *}: $(stored "stream = combined and host = ${want% *} | count"), not ${want##* }"
+done
 stop_lqd
 grep -q 'ThreadSanitizer' "$dir/lqd.log" && fail "a race"
 verify
