@@ -147,8 +147,12 @@ static enum lq_err collect_for_size(struct store *s, struct engine_txn *t, struc
     enum lq_err err = LQ_OK;
     for (int tier = 0; tier < TIERS && err == LQ_OK && out->n == 0; tier++) {
         int64_t oldest = INT64_MAX;
-        for (uint32_t i = 0, n = store__streams(s) * SECTIONS; i < n && err == LQ_OK; i++) {
-            err = oldest_period(t, tier, i / SECTIONS, (int)(i % SECTIONS), &oldest, e);
+        for (uint32_t i = 0, n = store__streams(s); i < n && err == LQ_OK; i++) {
+            int64_t own = INT64_MAX, newest = tier_period_of(tier, s->streams[i]->high_water_us / US);
+            for (int section = 0; section < SECTIONS && err == LQ_OK; section++) {
+                err = oldest_period(t, tier, i, section, &own, e);
+            }
+            oldest = own < oldest && own < may_go_before(s->streams[i], tier, newest) ? own : oldest; /* what a quiet stream keeps hides nothing of the others */
         }
         for (uint32_t i = 0, n = store__streams(s); i < n && err == LQ_OK && oldest != INT64_MAX; i++) {
             int64_t newest = tier_period_of(tier, s->streams[i]->high_water_us / US), before = oldest + tier_period_s(tier);
