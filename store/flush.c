@@ -36,6 +36,7 @@ struct flush_part {
     size_t n_puts, cap_puts;
     struct heavy_part *heavies;
     size_t n_heavies, cap_heavies;
+    uint32_t numbers; /* of fragments, from the flush's own on: the parts of one have a number each */
 };
 
 struct flush {
@@ -63,11 +64,13 @@ static void add_put(struct flush_part *f, enum engine_db db, bool sealed, const 
 static void take_fragment(void *ctx, int tier, int section, int64_t period_s, const struct fragment *frag)
 {
     struct flush_part *part = ctx;
+    struct fragment_part p = {0};
     struct key_buf k;
-    size_t at = part->bytes.n;
-    data_key(&k, tier, part->f->st->id, section, period_s, part->f->flush_no);
-    fragment_encode_with(part->encoder, frag, &part->bytes);
-    add_put(part, DB_DATA, false, &k, at);
+    for (size_t at = part->bytes.n; fragment_encode_part(part->encoder, frag, &p, &part->bytes); at = part->bytes.n) {
+        data_key(&k, tier, part->f->st->id, section, period_s, part->f->flush_no + p.n - 1);
+        add_put(part, DB_DATA, false, &k, at);
+    }
+    part->numbers = p.n > part->numbers ? p.n : part->numbers;
 }
 
 static void take_heavy(void *ctx, uint32_t identity, bool error, int64_t hour_s, const struct heavy_count *c, size_t n, uint64_t total)
@@ -528,8 +531,12 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
         put_counters(&f, w, n_windows, counters, n_counters);
     }
     put_checkpoints(&f, cp, n_cp);
+    uint32_t last_no = f.flush_no;
+    for (unsigned t = 0; t < f.n_threads; t++) {
+        last_no = f.flush_no + f.parts[t].numbers > last_no + 1 ? f.flush_no + f.parts[t].numbers - 1 : last_no;
+    }
     if (f.err == LQ_OK) {
-        lq_str no = {(const char *)&f.flush_no, sizeof f.flush_no};
+        lq_str no = {(const char *)&last_no, sizeof last_no};
         f.err = engine_put_sealed(f.txn, DB_META, LQ_STR("flush"), no, e);
     }
     if (f.err == LQ_OK) {
@@ -543,7 +550,7 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
         }
     }
     if (f.err == LQ_OK) {
-        s->flush_no = f.flush_no;
+        s->flush_no = last_no;
         for (size_t i = 0; i < n_windows; i++) {
             window_clear(w[i]);
         }

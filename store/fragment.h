@@ -82,6 +82,16 @@ void fragment_encode(const struct fragment *f, struct lq_buf *out);
 struct fragment_encoder *fragment_encoder_new(void);
 void fragment_encoder_free(struct fragment_encoder **e);
 void fragment_encode_with(struct fragment_encoder *e, const struct fragment *f, struct lq_buf *out);
+/*
+ * The same as several values of at most FRAGMENT_BYTES_MAX bytes, of consecutive rows (a single row may take more): a long value needs as many free pages
+ * side by side, which a full file has not. Readers merge parts as they merge any fragments of a period. Call with a part of zeros, and again until false.
+ */
+enum { FRAGMENT_BYTES_MAX = (128 << 10) - 16 }; /* LMDB's pages without their header */
+struct fragment_part {
+    uint32_t from, n;      /* the next row; parts so far */
+    uint64_t as_estimated; /* of the last part: bytes for each 1000 estimated */
+};
+bool fragment_encode_part(struct fragment_encoder *e, const struct fragment *f, struct fragment_part *p, struct lq_buf *out);
 /* LQ_ECORRUPT on a wrong checksum, an impossible size or order. `out` is initialised by the call; arrays not asked for are NULL. */
 LQ_MUST enum lq_err fragment_decode(const void *p, size_t n, unsigned what, struct fragment *out);
 /* Merge n fragments of one period (a fragment with fewer measures or identities counts as having none of them: the stream's

@@ -190,7 +190,7 @@ static bool follow(const struct measure_column *m, uint32_t r)
 static void encode_measure(const struct fragment *f, const struct measure_column *m, struct lq_buf *col)
 {
     bool same = true;
-    size_t n_bins = m->bins_at != NULL && f->rows > 0 ? m->bins_at[f->rows] : 0;
+    size_t n_bins = m->bins_at != NULL && f->rows > 0 ? m->bins_at[f->rows] - m->bins_at[0] : 0;
     lq_buf_reserve(&col[0], (size_t)f->rows * VARINT32_BYTES_MAX);
     lq_buf_reserve(&col[1], ((size_t)f->rows + 1) * VARINT_BYTES_MAX);
     lq_buf_reserve(&col[2], (size_t)f->rows * 2 * VARINT_BYTES_MAX);
@@ -228,7 +228,7 @@ static void encode_measure(const struct fragment *f, const struct measure_column
 
 static void encode_identity(const struct fragment *f, const struct distinct_column *d, struct lq_buf *col)
 {
-    size_t n = f->rows > 0 ? d->at[f->rows] : 0;
+    size_t n = f->rows > 0 ? d->at[f->rows] - d->at[0] : 0;
     lq_buf_reserve(&col[0], (size_t)f->rows * SLOT_BYTES_MAX);
     lq_buf_reserve(&col[1], n * REGISTER_BYTES_MAX);
     lq_buf_reserve(&col[2], n);

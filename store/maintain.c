@@ -30,6 +30,7 @@ struct step {
     enum lq_err err;
     struct lq_error *e;
     struct lq_buf bytes;
+    uint32_t numbers; /* of fragments, from the next flush number on (flush.c) */
     int tier, section; /* of the fragments that the sink gets */
     struct fragment day;   /* closing an hour: merged so far */
     int64_t day_s;
@@ -41,14 +42,15 @@ struct step {
 
 static void put_fragment(struct step *x, int64_t period_s, const struct fragment *f)
 {
+    struct fragment_encoder *encoder = fragment_encoder_new();
+    struct fragment_part p = {0};
     struct key_buf k;
-    if (x->err != LQ_OK) {
-        return;
+    for (lq_buf_clear(&x->bytes); x->err == LQ_OK && fragment_encode_part(encoder, f, &p, &x->bytes); lq_buf_clear(&x->bytes)) {
+        data_key(&k, x->tier, x->st->id, x->section, period_s, x->s->flush_no + p.n);
+        x->err = engine_put(x->txn, DB_DATA, key_str(&k), (lq_str){x->bytes.p, x->bytes.n}, x->e);
     }
-    lq_buf_clear(&x->bytes);
-    fragment_encode(f, &x->bytes);
-    data_key(&k, x->tier, x->st->id, x->section, period_s, x->s->flush_no + 1);
-    x->err = engine_put(x->txn, DB_DATA, key_str(&k), (lq_str){x->bytes.p, x->bytes.n}, x->e);
+    x->numbers = p.n > x->numbers ? p.n : x->numbers;
+    fragment_encoder_free(&encoder);
 }
 
 static void sink_fragment(void *ctx, int64_t period_s, struct fragment *f)
@@ -80,10 +82,10 @@ static enum lq_err begin_step(struct step *x)
     return x->err;
 }
 
-/* Commits with the next flush number. */
+/* Commits with the next flush numbers. */
 static enum lq_err end_step(struct step *x)
 {
-    uint32_t no = x->s->flush_no + 1;
+    uint32_t no = x->s->flush_no + (x->numbers > 1 ? x->numbers : 1);
     if (x->err == LQ_OK) {
         x->err = engine_put_sealed(x->txn, DB_META, LQ_STR("flush"), (lq_str){(const char *)&no, sizeof no}, x->e);
     }

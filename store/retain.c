@@ -2,7 +2,8 @@
  * retain.c - retention and compaction, in bounded steps
  *
  * Retention drops periods that left their tier's reach, and example lines with them; where the store is limited in size, the oldest periods of the
- * finest tier that has any to give. Compaction merges the fragments of a period into one where that pays; the result has the number of the newest.
+ * finest tier that has any to give. Compaction merges the fragments of a period where that pays; the result has the number of the newest
+ * (and those before it, where it has parts).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -297,24 +298,44 @@ static enum lq_err pays(struct engine_txn *t, const struct group *g, bool *yes, 
     return err;
 }
 
+/* In place of a group: the parts of its merged fragment, with the newest number and those before it, which are free when the group has gone. */
+static enum lq_err put_merged(struct engine_txn *t, const struct group *g, const struct fragment *merged, struct lq_error *e)
+{
+    struct fragment_encoder *encoder = fragment_encoder_new();
+    struct fragment_part p = {0};
+    struct lq_buf bytes = {0};
+    size_t *ends = NULL, cap = 0, at = 0;
+    enum lq_err err = LQ_OK;
+    while (fragment_encode_part(encoder, merged, &p, &bytes)) {
+        lq_grow(&ends, &cap, p.n, sizeof *ends);
+        ends[p.n - 1] = bytes.n;
+    }
+    struct key_buf k = g->keys[g->n - 1];
+    uint32_t newest = key_get_u32(k.p + DATA_KEY_BYTES - 4);
+    bool room = p.n <= newest; /* else a store with large fragments and hardly a flush: it stays as it is */
+    for (size_t i = 0; room && i < g->n && err == LQ_OK; i++) {
+        err = engine_del(t, DB_DATA, key_str(&g->keys[i]), e);
+    }
+    for (uint32_t i = 0; room && i < p.n && err == LQ_OK; i++) {
+        k.n = DATA_KEY_BYTES - 4;
+        key_u32(&k, newest - i);
+        err = engine_put(t, DB_DATA, key_str(&k), (lq_str){bytes.p + at, ends[i] - at}, e);
+        at = ends[i];
+    }
+    fragment_encoder_free(&encoder);
+    lq_buf_fini(&bytes);
+    free(ends);
+    return err;
+}
+
 static enum lq_err merge_group(struct engine_txn *t, const struct group *g, struct lq_error *e)
 {
     struct fragment *parts = lq_alloc(g->n * sizeof *parts), merged = {0};
-    struct lq_buf bytes = {0};
     enum lq_err err = decode_group(t, g, FRAGMENT_ALL, parts, &merged, e);
     fini_parts(parts, g->n);
     free(parts);
-    if (err == LQ_OK) {
-        fragment_encode(&merged, &bytes);
-    }
-    for (size_t i = 0; i + 1 < g->n && err == LQ_OK; i++) {
-        err = engine_del(t, DB_DATA, key_str(&g->keys[i]), e);
-    }
-    if (err == LQ_OK) {
-        err = engine_put(t, DB_DATA, key_str(&g->keys[g->n - 1]), (lq_str){bytes.p, bytes.n}, e);
-    }
+    err = err == LQ_OK ? put_merged(t, g, &merged, e) : err;
     fragment_fini(&merged);
-    lq_buf_fini(&bytes);
     return err;
 }
 

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "store/store_int.h"
 #include "tests/support/store_support.h"
 
 enum { RECORDS = 6000 };
@@ -102,6 +103,83 @@ Test(store_content, digest_does_not_depend_on_how_the_records_came, .timeout = 2
         store_close(&s);
         s = open_store(dir, (struct store_options){0});
         expect_digest(s, first, i, "reopened again");
+        store_close(&s);
+        remove_dir(dir);
+    }
+}
+
+/* Values in the store, those of one section; none is larger than a part may be. */
+static size_t parts_of(struct store *s, int section)
+{
+    struct engine_txn *t = NULL;
+    struct engine_cursor *c = NULL;
+    struct lq_error e = {0};
+    lq_str key, value;
+    size_t n = 0;
+    cr_assert(engine_begin(s->engine, false, &t, &e) == LQ_OK && engine_cursor_open(t, DB_DATA, &c, &e) == LQ_OK);
+    for (enum lq_err err = engine_seek(c, LQ_STR("\0"), &key, &value, &e); err == LQ_OK; err = engine_next(c, &key, &value, &e)) {
+        cr_expect(value.n <= FRAGMENT_BYTES_MAX, "%zu bytes", value.n);
+        n += key.p[3] == section;
+    }
+    engine_cursor_close(&c);
+    engine_abort(&t);
+    return n;
+}
+
+/* So many routes in one hour that its fragments do not fit into a value; the same routes again in a second flush. */
+static void fill_wide(struct store *s, bool delta)
+{
+    enum { WIDE = 40000, TURNS = 2, FLUSH = 2 * WIDE };
+    struct window *w = NULL;
+    struct stream_use *u = NULL;
+    struct lq_error e = {0};
+    struct generated g;
+    cr_assert(window_new(s, &w, &e) == LQ_OK && stream_use_open(s, &web_schema, &u, &e) == LQ_OK);
+    for (uint32_t turn = 0; turn < TURNS; turn++) {
+        for (uint32_t i = 0; i < FLUSH; i++) {
+            generate(i % WIDE, &g);
+            snprintf(g.route, sizeof g.route, "/wide%u", i % WIDE);
+            g.dims[6] = lq_str_of(g.route);
+            g.r.time_us = 1772445600000000 + (int64_t)(i % WIDE % 3000) * 1000000;
+            window_observe(w, u, &g.r);
+            if (delta && i % 8000 == 0) {
+                cr_assert(store_flush(s, &w, 1, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
+            }
+        }
+        cr_assert(store_flush(s, &w, 1, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
+    }
+    window_free(&w);
+    stream_use_close(&u);
+}
+
+Test(store_content, large_fragments_are_kept_in_parts, .timeout = 250)
+{
+    struct store_options o = {.dim_values_max = 100000, .series_max = 100000, .bucket_cells_max = 60000}; /* a flush of more observations goes into the tiers at once */
+    char dir[64], first[33];
+    bool capped;
+    size_t before = 0;
+    for (int delta = 0; delta < 2; delta++) {
+        temp_dir(dir);
+        struct store *s = open_store(dir, o);
+        fill_wide(s, delta != 0);
+        if (delta == 0) {
+            digest_of(s, first, &capped);
+            before = parts_of(s, FOLD_CELLS);
+            cr_expect(!capped && before > 3 * 8, "%zu parts", before); /* two flushes: of six periods of 10 min, an hour, a day */
+        }
+        expect_digest(s, first, (size_t)delta, "written");
+        maintain(s, MAINTAIN_ALL);
+        for (bool more = true; more;) {
+            cr_assert(store_compact(s, 5, &more, NULL) == LQ_OK);
+        }
+        expect_digest(s, first, (size_t)delta, "compacted");
+        cr_expect(parts_of(s, FOLD_CELLS) < before, "%zu of %zu parts", parts_of(s, FOLD_CELLS), before);
+        store_close(&s);
+        s = open_store(dir, o);
+        fill_wide(s, false); /* numbers do not meet those of parts */
+        verify_store(s);
+        maintain(s, MAINTAIN_ALL);
+        verify_store(s);
         store_close(&s);
         remove_dir(dir);
     }

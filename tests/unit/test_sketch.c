@@ -157,6 +157,47 @@ Test(sketch, merge_is_commutative_and_associative_and_decode_undoes_encode)
     lq_buf_fini(&y);
 }
 
+Test(sketch, a_large_fragment_has_parts_that_merge_to_it)
+{
+    struct builder *b = builder_new(1, 1, BUILD_SUMS | BUILD_BINS | BUILD_DISTINCT);
+    struct fragment f, parts[64], merged;
+    const struct fragment *views[64];
+    struct fragment_encoder *encoder = fragment_encoder_new();
+    struct fragment_part p = {0};
+    struct lq_buf x = {0}, y = {0};
+    state = 7;
+    for (uint32_t id = 0; id < 20000; id++) { /* thin rows, then thick ones: what fitted does not fit any more, and again */
+        builder_row(b, id, (uint16_t)(id % 60));
+        for (uint32_t k = 0, n = id < 15000 ? 1 : id < 19000 ? 60 : 2; k < n; k++) {
+            builder_count(b, 1);
+            observe(b, 0, (int64_t)(next() >> (20 + next() % 40)));
+            builder_distinct(b, 0, distinct_entry(next()));
+        }
+    }
+    builder_take(b, &f);
+    for (size_t n = 0; fragment_encode_part(encoder, &f, &p, &x); n++) {
+        cr_assert(n < 64 && p.n == n + 1 && x.n <= FRAGMENT_BYTES_MAX, "part %zu: %zu bytes", n, x.n);
+        cr_expect(p.from == f.rows || x.n > FRAGMENT_BYTES_MAX / 4, "part %zu is small: %zu bytes", n, x.n);
+        cr_assert(fragment_decode(x.p, x.n, FRAGMENT_ALL, &parts[n]) == LQ_OK);
+        views[n] = &parts[n];
+        lq_buf_clear(&x);
+    }
+    cr_assert(p.n > 4 && p.from == f.rows);
+    fragment_merge(views, p.n, &merged);
+    bytes_of(&f, &x);
+    bytes_of(&merged, &y);
+    cr_expect(x.n == y.n && memcmp(x.p, y.p, x.n) == 0);
+    for (uint32_t i = 0; i < p.n; i++) {
+        fragment_fini(&parts[i]);
+    }
+    fragment_fini(&f);
+    fragment_fini(&merged);
+    builder_free(&b);
+    fragment_encoder_free(&encoder);
+    lq_buf_fini(&x);
+    lq_buf_fini(&y);
+}
+
 Test(sketch, heavy_keeps_within_its_bound)
 {
     struct heavy_item items[300];
