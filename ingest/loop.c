@@ -212,6 +212,50 @@ static void on_idle(struct ev_loop *ev, ev_timer *w, int events)
     conn_close_idle(w->data);
 }
 
+/* ---- how busy ---- */
+
+/* libev tells before it waits, and when it has waited. */
+static void on_sleep(struct ev_loop *ev) EV_NOEXCEPT
+{
+    struct loop *l = ev_userdata(ev);
+    if (l->waiters == NULL) {
+        int64_t awake = __atomic_load_n(&l->awake_us, __ATOMIC_RELAXED);
+        __atomic_store_n(&l->busy_us, l->busy_us + clock_monotonic_us() - awake, __ATOMIC_RELAXED);
+        __atomic_store_n(&l->awake_us, 0, __ATOMIC_RELEASE);
+    }
+}
+
+static void on_awake(struct ev_loop *ev) EV_NOEXCEPT
+{
+    struct loop *l = ev_userdata(ev);
+    if (l->awake_us == 0) {
+        __atomic_store_n(&l->awake_us, clock_monotonic_us(), __ATOMIC_RELEASE);
+    }
+}
+
+int64_t loop_busy_us(struct loop *l, int64_t now_us)
+{
+    int64_t awake = __atomic_load_n(&l->awake_us, __ATOMIC_ACQUIRE), busy = __atomic_load_n(&l->busy_us, __ATOMIC_RELAXED);
+    return busy + (awake != 0 && now_us > awake ? now_us - awake : 0);
+}
+
+bool pressure_look(struct pressure *p, struct loop *const *loops, unsigned n, int64_t now_us)
+{
+    int64_t passed = now_us - p->at_us;
+    if (passed < PRESSURE_US) {
+        return p->pressed;
+    }
+    bool first = p->at_us == 0;
+    p->pressed = false;
+    for (unsigned i = 0; i < n; i++) {
+        int64_t busy = loop_busy_us(loops[i], now_us);
+        p->pressed = p->pressed || (!first && (busy - p->busy_us[i]) * 100 >= passed * PRESSURE_PERCENT);
+        p->busy_us[i] = busy;
+    }
+    p->at_us = now_us;
+    return p->pressed;
+}
+
 /* ---- the thread ---- */
 
 enum lq_err loop_new(unsigned index, struct store *s, struct formats *formats, const struct config *c, struct memory *m, struct flusher *f,
@@ -233,6 +277,9 @@ enum lq_err loop_new(unsigned index, struct store *s, struct formats *formats, c
     }
     pipeline_now(l->pipeline, clock_now_us());
     l->buf = lq_alloc_pages(READ_BUFFER_BYTES);
+    ev_set_userdata(l->ev, l);
+    ev_set_loop_release_cb(l->ev, on_sleep, on_awake);
+    l->awake_us = clock_monotonic_us();
     ev_async_init(&l->wake, on_wake);
     ev_timer_init(&l->ack, on_ack, 0., 0.);
     ev_timer_init(&l->idle, on_idle, IDLE_CHECK_S, IDLE_CHECK_S);

@@ -57,6 +57,7 @@ struct loop {
     ev_timer ack, idle;
     pthread_mutex_t lock;
     struct task *first, **last;
+    int64_t busy_us, awake_us; /* atomic: loop_busy_us */
 };
 
 LQ_MUST enum lq_err loop_new(unsigned index, struct store *s, struct formats *formats, const struct config *c, struct memory *m, struct flusher *f,
@@ -84,6 +85,17 @@ void loop_watch_idle(struct loop *l, bool on);
 /* For the flusher, its thread: the batch is committed; the next one is wanted. */
 void loop_give_back(struct loop *l, struct batch *b);
 void loop_ask(struct loop *l);
+
+/* How long it was not waiting for anything to do, so far; a reader that waits for room counts as work. Any thread. */
+int64_t loop_busy_us(struct loop *l, int64_t now_us);
+/* Do the loops keep up? Looked at each PRESSURE_US, when asked. Zeroed before; one thread at a time. */
+enum { PRESSURE_US = 250000, PRESSURE_PERCENT = 75 };
+struct pressure {
+    int64_t at_us, busy_us[LOOPS_MAX];
+    bool pressed;
+};
+/* True: one of them was busy for PRESSURE_PERCENT of the time since it was last looked at, or more. */
+bool pressure_look(struct pressure *p, struct loop *const *loops, unsigned n, int64_t now_us);
 
 /* Memory of unfinished lines. False: over the limit, nothing is taken. */
 bool memory_take(struct memory *m, uint64_t n);

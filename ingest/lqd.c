@@ -24,6 +24,7 @@ struct web {
     struct daemon *daemon;
     struct http_server *server;
     struct ask ask;
+    struct pressure pressure;
     struct timezone_rules *tz; /* its own, as the texts: a reload frees those of the configuration */
     struct lq_arena mem;
     struct http_route own[3];
@@ -46,11 +47,14 @@ static enum lq_err get_metrics(void *ctx, const struct http_request *r, struct h
     } rows[] = {{"requests_total", "counter", "requests", c.requests}, {"rejected_total", "counter", "of them, refused: address, token, size, rate, load", c.rejected},
                 {"failed_total", "counter", "answers with a status of 500 and over", c.failed}, {"stopped_total", "counter", "given up: the client went away, or the time was over", c.stopped},
                 {"kept_total", "counter", "answers given again while nothing was new", c.kept},
+                {"paced_total", "counter", "questions that were held because the loops had all they can do", c.paced},
                 {"connections", "gauge", "open connections", c.connections}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         lq_buf_printf(&text, "# HELP lqd_http_%s %s\n# TYPE lqd_http_%s %s\nlqd_http_%s %llu\n", rows[i].name, rows[i].help, rows[i].name, rows[i].type, rows[i].name,
                       (unsigned long long)rows[i].n);
     }
+    lq_buf_printf(&text, "# HELP lqd_http_paced_seconds_total how long they were held, together\n# TYPE lqd_http_paced_seconds_total counter\nlqd_http_paced_seconds_total %.6f\n",
+                  (double)c.paced_us / 1e6);
     o->type = "text/plain; version=0.0.4";
     fwrite(text.p, 1, text.n, o->out);
     lq_buf_fini(&text);
@@ -68,6 +72,13 @@ static enum lq_err get_ready(void *ctx, const struct http_request *r, struct htt
     o->status = s.failing ? 503 : 200;
     fputs(s.failing ? "{\"ready\":false,\"reason\":\"commits fail\"}\n" : "{\"ready\":true}\n", o->out);
     return LQ_OK;
+}
+
+/* Lines wait to be read while the loops do not keep up: questions are paced. */
+static bool pressed(void *ctx)
+{
+    struct web *w = ctx;
+    return pressure_look(&w->pressure, w->daemon->env.loops, w->daemon->env.n_loops, clock_monotonic_us());
 }
 
 static void *serve(void *arg)
@@ -103,7 +114,8 @@ static enum lq_err web_start(struct daemon *d, void *ctx, struct lq_error *e)
     w->own[0] = (struct http_route){HTTP_GET, "/metrics", HTTP_READ, get_metrics, "counters of lqd for Prometheus"};
     w->own[1] = (struct http_route){HTTP_GET, "/readyz", HTTP_OPEN, get_ready, "the store takes commits"};
     struct http_server_options o = {.address = host, .port = (uint16_t)strtoul(port, NULL, 10), .tls_cert = c->http_tls_cert, .tls_key = c->http_tls_key,
-                                    .token_file = c->http_tokens, .cors_origin = c->http_cors_origin != NULL ? lq_arena_strdup(&w->mem, lq_str_of(c->http_cors_origin)) : NULL, .rate_max = c->http_rate_max, .time_ms = (unsigned)(c->http_time_us / 1000), .nice = HTTP_NICE};
+                                    .token_file = c->http_tokens, .cors_origin = c->http_cors_origin != NULL ? lq_arena_strdup(&w->mem, lq_str_of(c->http_cors_origin)) : NULL, .rate_max = c->http_rate_max, .time_ms = (unsigned)(c->http_time_us / 1000), .nice = HTTP_NICE,
+                                    .pressed = pressed, .pressed_ctx = w};
     o.tables[0] = (struct http_route_table){.routes = w->own, .ctx = w, .first = true};
     o.tables[1] = (struct http_route_table){.routes = push_routes, .ctx = d};
     o.n_tables = 2;

@@ -100,6 +100,12 @@ void metrics_print(struct daemon *d, struct lq_buf *out)
     one(out, "unfinished_lines_bytes", "gauge", "memory of unfinished lines (limit: buffers_max)", (double)__atomic_load_n(&d->memory.used, __ATOMIC_RELAXED));
     one(out, "memory_anonymous_bytes", "gauge", "RssAnon", memory_of("RssAnon"));
     one(out, "memory_resident_bytes", "gauge", "VmRSS, pages of the store's file included", memory_of("VmRSS"));
+    double busy = 0;
+    for (unsigned i = 0; i < d->env.n_loops; i++) {
+        busy += (double)loop_busy_us(d->env.loops[i], clock_monotonic_us()) / 1e6;
+    }
+    one(out, "loops", "gauge", "event loops that read lines", d->env.n_loops);
+    one(out, "loops_busy_seconds_total", "counter", "how long they had something to do, together; near lqd_loops a second: they do not keep up", busy);
     struct control_stats control = {0, 0};
     if (d->control != NULL) {
         control_server_stats(d->control, &control);

@@ -21,9 +21,13 @@ lines = data.count(b"\n")
 tick = os.sysconf("SC_CLK_TCK")
 
 
-def committed():
+def metrics():
     text = urllib.request.urlopen(url + "/metrics", timeout=60).read().decode()
-    return int(float(re.search(r"^lqd_committed_lines_total (\S+)", text, re.M)[1]))
+    return {k: float(v) for k, v in re.findall(r"^lqd_(\w+) (\S+)$", text, re.M)}
+
+
+def committed():
+    return int(metrics()["committed_lines_total"])
 
 
 def cpu():
@@ -58,7 +62,8 @@ def one_pass(questions, rate=None):
         wrk = subprocess.Popen(["nice", "-n", "10", "wrk", "-t1", "-c64", "-d300s", "--timeout", "30s", "-s", here + "/panels.lua", url], stdout=subprocess.PIPE, text=True,
                                env=dict(os.environ, DISTINCT="1" if questions == "distinct" else "", PAUSE="1000" if questions == "viewers" else ""))
         time.sleep(1.5)
-    before, used, start = committed(), cpu(), time.monotonic()
+    was, used, start = metrics(), cpu(), time.monotonic()
+    before = was["committed_lines_total"]
     senders = [threading.Thread(target=send, args=(h, rate / 2 if rate else None)) for h in (0, 1)]
     for t in senders:
         t.start()
@@ -68,12 +73,13 @@ def one_pass(questions, rate=None):
     while committed() < before + lines:
         time.sleep(0.01)
         assert time.monotonic() - sent < 120, "lines are missing"
-    end, now = time.monotonic(), cpu()
+    end, now, then = time.monotonic(), cpu(), metrics()
     said = ""
     if wrk is not None:
         wrk.send_signal(signal.SIGINT)
         said = wrk.communicate(timeout=60)[0].strip().splitlines()[-1].strip()
-    return {"rate": lines / (end - start), "late": end - sent, "ns": 1e9 * (now[0] - used[0]) / lines, "asked": (now[1] - used[1]) / (end - start), "wrk": said}
+    return {"rate": lines / (end - start), "late": end - sent, "ns": 1e9 * (now[0] - used[0]) / lines, "asked": (now[1] - used[1]) / (end - start), "wrk": said,
+            "busy": (then["loops_busy_seconds_total"] - was["loops_busy_seconds_total"]) / then["loops"] / (end - start), "paced": then["http_paced_total"] - was["http_paced_total"]}
 
 
 def spread(rows, key, scale=1):
@@ -92,7 +98,7 @@ print(f"{rounds} rounds of {lines:,} lines, passes in turn; median (least - most
 for k in kinds:
     rate, ns, asked = spread(got[k], "rate", 1e-3), spread(got[k], "ns"), spread(got[k], "asked")
     print(f"  {k:9} {rate[0]:.0f} k lines/s ({rate[1]:.0f} - {rate[2]:.0f}); loss {100 * (1 - rate[0] * 1e3 / base['rate']):.1f} %; "
-          f"ingest {ns[0]:.0f} ns of processor a line ({ns[1]:.0f} - {ns[2]:.0f}); questions {asked[0]:.2f} cores")
+          f"ingest {ns[0]:.0f} ns of processor a line ({ns[1]:.0f} - {ns[2]:.0f}); questions {asked[0]:.2f} cores; loops busy {100 * spread(got[k], 'busy')[0]:.0f} % of the time, {spread(got[k], 'paced')[0]:.0f} questions paced")
 for k in ("viewers", "panels", "distinct"):
     print(f"  wrk, {k}:")
     for r in got[k]:

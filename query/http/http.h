@@ -49,6 +49,8 @@ const char *http_param_text(const struct http_request *r, const char *name);
  * request and response live. The server's stop waits for it. */
 void http_defer(const struct http_request *r);
 void http_finish(struct http_job *j);
+/* Processor time that another process took for this request. On the handler's thread. */
+void http_spent(const struct http_request *r, int64_t us);
 /* The client has gone, or the time of the request is over. */
 bool http_stopped(const struct http_request *r);
 /* "a=1&b=x%20y" (also + for a blank) added to r->params; false when there are more than HTTP_PARAMS_MAX or an escape is broken. */
@@ -85,7 +87,7 @@ struct http_route {
     http_handler *run;
     const char *help;
 };
-/* {"error":{"code":"…","message":"…","hint":"…","column":12,"width":4}}: 400 for what a person wrote, 404, 413, 503, 500. */
+/* {"error":{"code":"…","message":"…","hint":"…","column":12,"width":4,"caret":12,"caret_width":4,"text":"…"}}: 400 for what a person wrote, 404, 413, 503, 500. */
 void http_fail(struct http_response *o, const struct lq_error *e);
 int http_status_of(enum lq_err code);
 

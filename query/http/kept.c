@@ -74,20 +74,22 @@ static char *copy(const char *p, size_t n)
     return out;
 }
 
-bool http_kept_get(struct http_kept *k, lq_str key, uint64_t version, int64_t now_us, struct http_response *o, bool *zipped)
+bool http_kept_get(struct http_kept *k, const struct kept_wanted *w, struct http_response *o, bool *zipped, int64_t *begun_us)
 {
-    uint64_t hash = lq_hash(key.p, key.n, 0);
+    uint64_t hash = lq_hash(w->key.p, w->key.n, 0);
     bool found = false;
     pthread_mutex_lock(&k->lock);
-    struct entry *x = find(k, key, hash);
-    if (x != NULL && (x->version != version || now_us - x->now_us > k->age_us)) {
+    struct entry *x = find(k, w->key, hash);
+    bool good = x != NULL && ((x->version == w->version && w->now_us - x->now_us <= k->age_us) || x->now_us >= w->enough_us);
+    if (x != NULL && !good) {
         drop(k, x);
-    } else if (x != NULL && http_response_close(o)) {
+    } else if (good && http_response_close(o)) {
         free(o->body);
         o->body = copy(x->body, x->n);
         o->n = x->n;
         o->type = x->type;
         *zipped = x->zipped;
+        *begun_us = x->now_us;
         found = true;
     }
     pthread_mutex_unlock(&k->lock);
@@ -99,13 +101,18 @@ void http_kept_put(struct http_kept *k, lq_str key, uint64_t version, int64_t no
     if ((o->status != 0 && o->status != 200) || o->failed || o->fd >= 0 || o->n_headers > 0 || o->n == 0 || o->n > KEPT_ANSWER_BYTES_MAX) {
         return;
     }
-    struct entry one = {.hash = lq_hash(key.p, key.n, 0), .version = version, .now_us = now_us, .key = copy(key.p, key.n), .n_key = key.n, .body = copy(o->body, o->n), .n = o->n,
-                        .type = o->type, .zipped = zipped};
+    struct entry one = {.hash = lq_hash(key.p, key.n, 0), .version = version, .now_us = now_us, .n_key = key.n, .n = o->n, .type = o->type, .zipped = zipped};
     pthread_mutex_lock(&k->lock);
     struct entry *x = find(k, key, one.hash); /* another worker was asked the same at the same time */
+    if (x != NULL && x->now_us > now_us) {
+        pthread_mutex_unlock(&k->lock);
+        return; /* and began later */
+    }
     if (x != NULL) {
         drop(k, x);
     }
+    one.key = copy(key.p, key.n);
+    one.body = copy(o->body, o->n);
     do {
         drop(k, &k->entries[k->next]);
         x = &k->entries[k->next];

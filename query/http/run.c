@@ -184,10 +184,12 @@ static enum lq_err collect(const struct http_request *r, struct child *c, struct
     }
     close(c->out);
     close(c->err);
+    struct rusage used = {0};
     pid_t ended;
-    while ((ended = waitpid(c->pid, status, 0)) < 0 && errno == EINTR) {
+    while ((ended = wait4(c->pid, status, 0, &used)) < 0 && errno == EINTR) {
     }
     LQ_ASSERT(ended == c->pid); /* a status that somebody else took must not pass for 0 */
+    http_spent(r, (int64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec + used.ru_stime.tv_usec);
     if (large) {
         lq_error_set(e, LQ_ELIMIT, "the answer is larger than %d MiB", RUN_OUT_BYTES_MAX >> 20);
         lq_error_hint(e, "ask for fewer series, longer steps or a shorter range");

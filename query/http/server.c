@@ -25,11 +25,10 @@ enum { DRAIN_BYTES_MAX = 64 << 20, KEY_BODY_BYTES_MAX = 64 << 10 };
 bool http_job_stopped(struct http_job *j)
 {
     int64_t now = clock_monotonic_us();
-    if (j->gone || atomic_load(&j->server->stop_all)) {
-        return true;
-    }
-    if (now > j->deadline_us) {
+    if (!j->gone && (atomic_load(&j->server->stop_all) || now > j->deadline_us)) {
         j->gone = true;
+    }
+    if (j->gone) {
         return true;
     }
     if (now - j->looked_us < 20000) {
@@ -53,8 +52,19 @@ static bool given_again(struct http_job *j)
     lq_buf_add(&j->key, j->body.p, j->body.n);
     j->version = s->o.version(s->o.version_ctx);
     j->begun_us = clock_monotonic_us();
-    j->kept = http_kept_get(s->kept, (lq_str){j->key.p, j->key.n}, j->version, j->begun_us, &j->response, &j->zipped);
+    struct kept_wanted w = {.key = {j->key.p, j->key.n}, .version = j->version, .now_us = j->begun_us, .enough_us = INT64_MAX};
+    if (atomic_load(&s->is_pressed)) { /* but who has written, and was answered, finds it */
+        int64_t wrote = atomic_load(&s->wrote_us);
+        w.enough_us = j->begun_us - KEPT_PRESSED_US > wrote ? j->begun_us - KEPT_PRESSED_US : wrote;
+    }
+    int64_t begun_us = 0;
+    j->kept = http_kept_get(s->kept, &w, &j->response, &j->zipped, &begun_us);
     atomic_fetch_add(&s->answers_kept, j->kept);
+    if (j->kept && j->begun_us - begun_us >= 1000000) {
+        char *age = lq_arena_alloc(&j->mem, 12);
+        snprintf(age, 12, "%d", (int)((j->begun_us - begun_us) / 1000000));
+        http_header(&j->response, "Age", age);
+    }
     return j->kept;
 }
 
@@ -83,6 +93,8 @@ static void run_job(struct http_job *j)
             lq_error_set(&e, LQ_ELIMIT, "the request took longer than %g s", j->server->o.time_ms / 1e3);
             lq_error_hint(&e, "ask for a shorter range, longer steps or fewer series");
             err = LQ_ELIMIT;
+        } else if (!j->deferred) { /* nobody is there, or the server ends: what was printed is a part only */
+            err = lq_error_set(&e, LQ_EBUSY, "the server ends");
         }
     }
     if (err != LQ_OK) {
@@ -91,13 +103,23 @@ static void run_job(struct http_job *j)
     }
 }
 
-/* With the lock held: the loop may send the answer. It may do so at once, when something else has woken it: from then on the job is its own, and perhaps freed. */
-static void done(struct http_job *j)
+/* It may do so at once, when something else has woken it: from then on the job is its own, and perhaps freed. */
+void http__done(struct http_job *j)
 {
     struct http_server *s = j->server;
     j->state = JOB_DONE;
+    if ((j->route->scope & (HTTP_WRITE | HTTP_ADMIN)) != 0) {
+        atomic_store(&s->wrote_us, clock_monotonic_us());
+    }
     MHD_resume_connection(j->connection);
     ev_async_send(s->loop, &s->wake);
+}
+
+void http_spent(const struct http_request *r, int64_t us)
+{
+    if (r->job != NULL) {
+        r->job->spent_us += us;
+    }
 }
 
 void http_defer(const struct http_request *r)
@@ -113,7 +135,7 @@ void http_finish(struct http_job *j)
     if (j->parked) {
         s->parked--;
         pthread_cond_broadcast(&s->more);
-        done(j);
+        http__done(j);
     }
     pthread_mutex_unlock(&s->lock);
 }
@@ -124,80 +146,29 @@ static void *work(void *arg)
     if (s->o.nice > 0) {
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + s->o.nice); /* Linux: of this thread alone */
     }
+    struct http_job *j;
     pthread_mutex_lock(&s->lock);
-    for (;;) {
-        while (s->head == NULL && !s->ending) {
-            pthread_cond_wait(&s->more, &s->lock);
-        }
-        struct http_job *j = s->head;
-        if (j == NULL) {
-            break;
-        }
-        s->head = j->next;
-        s->tail = s->head == NULL ? &s->head : s->tail;
-        s->waiting -= !j->first;
+    while ((j = http__next(s)) != NULL) {
         s->running++;
         pthread_mutex_unlock(&s->lock);
+        int64_t cpu = s->o.pressed != NULL ? http__thread_us() : 0;
         run_job(j);
         if (!j->deferred) {
             close_answer(j);
         }
+        cpu = s->o.pressed != NULL ? http__thread_us() - cpu + j->spent_us : 0;
         pthread_mutex_lock(&s->lock);
         s->running--;
+        http__ran(s, j, cpu);
         if (j->deferred && !j->finished) {
             j->parked = true;
             s->parked++;
         } else {
-            done(j);
+            http__done(j);
         }
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;
-}
-
-/* With the lock held: those that wait and whose clients have left make room. */
-static void sweep(struct http_server *s)
-{
-    struct http_job **at = &s->head;
-    s->tail = &s->head;
-    while (*at != NULL) {
-        struct http_job *j = *at;
-        struct pollfd p = {.fd = j->fd, .events = POLLRDHUP};
-        if (poll(&p, 1, 0) > 0 && p.revents != 0) {
-            *at = j->next;
-            s->waiting -= !j->first;
-            atomic_fetch_add(&s->stopped, 1);
-            done(j);
-        } else {
-            at = &j->next;
-            s->tail = at;
-        }
-    }
-}
-
-static bool enqueue(struct http_server *s, struct http_job *j)
-{
-    bool room;
-    pthread_mutex_lock(&s->lock);
-    if (s->waiting >= s->o.jobs_max) {
-        sweep(s);
-    }
-    room = s->waiting < s->o.jobs_max || j->first;
-    if (room) {
-        j->state = JOB_QUEUED;
-        MHD_suspend_connection(j->connection);
-        j->next = j->first ? s->head : NULL;
-        if (j->first) {
-            s->head = j;
-        } else {
-            *s->tail = j;
-        }
-        s->tail = j->next == NULL ? &j->next : s->tail;
-        s->waiting += !j->first;
-        pthread_cond_signal(&s->more);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return room;
 }
 
 /* ---- libmicrohttpd ---- */
@@ -241,7 +212,7 @@ static void collect(struct http_server *s, struct http_job *j, const char *data,
 static bool admit(struct http_server *s, struct http_job *j)
 {
     j->deadline_us = clock_monotonic_us() + (int64_t)s->o.time_ms * 1000;
-    if (!enqueue(s, j)) {
+    if (!http__enqueue(s, j)) {
         http__refuse(j, 503, "busy", "too many requests wait already");
         http_header(&j->response, "Retry-After", "1");
         return false;
@@ -400,13 +371,18 @@ static enum lq_err start_daemon(struct http_server *s, struct lq_error *e)
 enum lq_err http_server_start(struct ev_loop *loop, const struct http_server_options *o, struct http_server **out, struct lq_error *e)
 {
     struct http_server *s = lq_alloc(sizeof *s);
+    pthread_condattr_t monotonic;
     enum lq_err err = LQ_OK;
     s->o = *o;
     s->loop = loop;
     s->tail = &s->head;
     defaults(&s->o);
+    s->hold_us_max = (int64_t)s->o.time_ms * 1000 / 4 < HOLD_US_MAX ? (int64_t)s->o.time_ms * 1000 / 4 : HOLD_US_MAX;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->more, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC); /* the wall clock may jump */
+    pthread_cond_init(&s->more, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     if (o->token_file != NULL) {
         s->tokens = lq_alloc(sizeof *s->tokens);
         err = http_tokens_load(o->token_file, s->tokens, e);
@@ -486,5 +462,6 @@ void http_server_stop(struct http_server **ps)
 struct http_server_counts http_server_counts(const struct http_server *s)
 {
     return (struct http_server_counts){.requests = atomic_load(&s->requests), .rejected = atomic_load(&s->rejected), .failed = atomic_load(&s->failed),
-                                       .stopped = atomic_load(&s->stopped), .connections = atomic_load(&s->connections), .kept = atomic_load(&s->answers_kept)};
+                                       .stopped = atomic_load(&s->stopped), .connections = atomic_load(&s->connections), .kept = atomic_load(&s->answers_kept),
+                                       .paced = atomic_load(&s->paced), .paced_us = atomic_load(&s->paced_us)};
 }

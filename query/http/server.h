@@ -39,6 +39,8 @@ struct http_server_options {
     size_t body_bytes_max, bodies_bytes_max; /* of one body, plain or unzipped; of all being received. 0: 8 MiB, eight times that */
     uint64_t (*version)(const void *ctx); /* of what the answers of tables with `keep` depend on; NULL = none is kept */
     const void *version_ctx;
+    bool (*pressed)(void *ctx); /* something more urgent has all it can do: questions are paced (pace.h). One thread at a time; NULL = never */
+    void *pressed_ctx;
     int64_t keep_us; /* how old a kept answer may be at most */
     unsigned rate_max;                       /* requests a second from one address (its burst: two seconds of them), but for loopback; 0 = any number */
     FILE *log;                                                                    /* request log, one line each; NULL = none */
@@ -55,7 +57,7 @@ LQ_MUST enum lq_err http_server_run(const struct http_server_options *o, void (*
 
 /* For /metrics. */
 struct http_server_counts {
-    uint64_t requests, rejected, failed, stopped, connections, kept;
+    uint64_t requests, rejected, failed, stopped, connections, kept, paced, paced_us;
 };
 struct http_server_counts http_server_counts(const struct http_server *s);
 

@@ -1,5 +1,5 @@
 /*
- * server_int.h - inside the server: its structs; screening and answers; headers, addresses, gzip, files
+ * server_int.h - inside the server: its structs; the queue; screening and answers; headers, addresses, gzip, files
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,10 +12,15 @@
 #include <stdatomic.h>
 
 #include "query/http/kept.h"
+#include "query/http/pace.h"
 #include "query/http/rate.h"
 #include "query/http/server.h"
 
 struct sockaddr_storage;
+
+/* How long pacing may hold a question at most, besides a quarter of the time it has; how often a held one is looked at again; how old a kept answer may be
+ * while the server is pressed. */
+enum { HOLD_US_MAX = 10000000, HOLD_STEP_US = 100000, KEPT_PRESSED_US = 5000000 };
 
 struct http_job {
     struct http_server *server;
@@ -37,6 +42,8 @@ struct http_job {
     struct lq_buf key;    /* of the answer */
     uint64_t version;     /* of the store, before the answer was begun */
     int64_t begun_us;
+    int64_t queued_us, held_us; /* held_us: since when pacing holds it; 0 = it does not */
+    int64_t spent_us;           /* http_spent */
     size_t counted; /* bytes of the body, of bodies_bytes */
     struct http_job *next;
 };
@@ -55,14 +62,26 @@ struct http_server {
     pthread_mutex_t lock;
     pthread_cond_t more;
     struct http_job *head, **tail; /* waiting */
-    unsigned waiting /* without `first` */, running, parked;
+    unsigned waiting /* without `first` */, running, parked, questions /* of those that run */;
+    struct http_pace pace;
+    int64_t spent_us, loop_us; /* processor time: of questions; of the loop's thread up to the last job */
+    int64_t hold_us_max;
     size_t bodies_bytes; /* being received and in hand; the loop's thread */
     struct http_rate *rate;
     struct http_kept *kept; /* NULL = none */
     bool ending;
-    atomic_bool stop_all;
-    atomic_uint_fast64_t requests, rejected, failed, stopped, connections, answers_kept;
+    atomic_bool stop_all, is_pressed;
+    atomic_int_fast64_t wrote_us; /* when the last request that may write was done */
+    atomic_uint_fast64_t requests, rejected, failed, stopped, connections, answers_kept, paced, paced_us;
 };
+
+/* server_queue.c, with the lock held but for http__enqueue. */
+bool http__enqueue(struct http_server *s, struct http_job *j); /* on the loop's thread; false: no room */
+struct http_job *http__next(struct http_server *s);            /* waits; NULL at the end */
+void http__ran(struct http_server *s, const struct http_job *j, int64_t us); /* what http__next gave; the processor time it took */
+int64_t http__thread_us(void); /* processor time of this thread */
+/* The loop may send the answer. */
+void http__done(struct http_job *j);
 
 /* server_request.c, on the loop's thread. The headers are there: false, a refusal is written. */
 bool http__screen(struct http_server *s, struct http_job *j);

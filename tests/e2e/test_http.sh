@@ -85,7 +85,7 @@ stop
 
 # Over its time: an error that says so, for each kind of question
 serve --timeout 1ms
-for path in lq/why 'lq/query?since=2026-01-01&query=count%20by%20route%20every%201m' 'lq/changes?since=2026-01-01&query=count%20by%20route%20every%201m' 'lq/why?format=html'; do
+for path in lq/why 'lq/query?since=2026-01-01&query=count%20by%20route%20every%201m' 'lq/changes?since=2026-01-01&query=count%20by%20route%20every%201m' 'lq/why?format=html' 'infinity/annotations?query=changes%20of%20count%20by%20route%20every%201m'; do
   [ "$(curl -s -o "$dir/body" -w '%{http_code}' "$url/api/v1/$path")" = 422 ] && grep -q '"code":"limit","message":"the request took longer than 0.001 s"' "$dir/body" ||
     { echo "$path: no limit"; cat "$dir/body"; exit 1; }
 done
@@ -125,6 +125,32 @@ s = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
 s.sendall(b"a line that is new\n")
 s.close()
 while unparsed() == before: assert time.monotonic() < end, "an old answer is given after a commit"
+# While lines come faster than the loops read them, questions are paced; health and pushed lines are not, nothing fails, and afterwards nothing waits.
+import threading
+end, asking, flooding, n = time.monotonic() + 120, True, True, iter(range(10**9))
+def paced(): return [float(re.search(rf"^lqd_http_paced_{k} (\S+)", get("/metrics"), re.M)[1]) for k in ("total", "seconds_total")]
+def ask(): get(f"/api/v1/lq/query?since=2026-01-01&query=count%20by%20route%20every%201h&n={next(n)}")
+def flood():
+    with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as s:
+        while flooding: s.sendall(b"".join(b"a line that nobody has seen, number %d\n" % i for i in range(2000)))
+def keep_asking():
+    while asking: ask()
+assert paced() == [0, 0]
+threads = [threading.Thread(target=f, daemon=True) for f in [flood] * 4 + [keep_asking] * 4]
+for t in threads: t.start()
+while paced()[0] < 5 or paced()[1] == 0: assert time.monotonic() < end, "questions are not paced"
+get("/healthz")
+get("/api/v1/lq/query?query=count&since=2026-01-01")
+urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/lq/push", b"one more\n", {"Content-Type": "text/plain"}), timeout=60)
+asking = False
+for t in threads[4:]: t.join(60)
+flooding = False
+for t in threads[:4]: t.join(60)
+while True:
+    was = paced()
+    for _ in range(20): ask()
+    if paced() == was: break
+    assert time.monotonic() < end, "questions are paced for ever"
 PY
 stop
 

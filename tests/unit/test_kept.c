@@ -23,19 +23,26 @@ static void put(struct http_kept *k, const char *key, uint64_t version, int64_t 
 }
 
 /* The text kept, "" for none. */
-static const char *get(struct http_kept *k, const char *key, uint64_t version, int64_t now)
+static const char *get_begun(struct http_kept *k, const char *key, uint64_t version, int64_t now, int64_t enough)
 {
+    int64_t begun = -1;
     static char text[64];
     struct http_response o;
     bool zipped = true;
     text[0] = '\0';
     http_response_init(&o);
-    if (http_kept_get(k, lq_str_of(key), version, now, &o, &zipped)) {
+    if (http_kept_get(k, &(struct kept_wanted){lq_str_of(key), version, now, enough}, &o, &zipped, &begun)) {
         snprintf(text, sizeof text, "%.*s", (int)o.n, o.body);
         cr_expect(!zipped && strcmp(o.type, "text/plain") == 0);
     }
     http_response_fini(&o);
+    cr_expect((text[0] == '\0') == (begun < 0));
     return text;
+}
+
+static const char *get(struct http_kept *k, const char *key, uint64_t version, int64_t now)
+{
+    return get_begun(k, key, version, now, INT64_MAX);
 }
 
 Test(kept, the_same_question_of_the_same_store)
@@ -52,6 +59,18 @@ Test(kept, the_same_question_of_the_same_store)
     put(k, "b", 7, 100, "again", 0);
     put(k, "b", 9, 100, "newer", 0);
     cr_expect_str_eq(get(k, "b", 9, 100), "newer");
+    http_kept_free(&k);
+}
+
+Test(kept, new_enough_whatever_was_committed)
+{
+    struct http_kept *k = http_kept_new(AGE);
+    put(k, "a", 7, 100, "one", 0);
+    cr_expect_str_eq(get_begun(k, "a", 8, 100 + 3 * AGE, 100), "one");
+    cr_expect_str_eq(get_begun(k, "a", 8, 100 + 3 * AGE, 101), "", "something was written at 101");
+    put(k, "a", 8, 200, "newer", 0);
+    put(k, "a", 7, 150, "begun earlier, done later", 0);
+    cr_expect_str_eq(get(k, "a", 8, 200), "newer");
     http_kept_free(&k);
 }
 
