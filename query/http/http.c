@@ -129,7 +129,9 @@ void http_fail(struct http_response *o, const struct lq_error *e)
         json_string(f, lq_str_of(e->hint));
     }
     if (e->column > 0) {
-        fprintf(f, ",\"column\":%u,\"width\":%u,\"text\":", e->column, e->width);
+        uint32_t at, width;
+        lq_error_caret(e, &at, &width);
+        fprintf(f, ",\"column\":%u,\"width\":%u,\"caret\":%u,\"caret_width\":%u,\"text\":", e->column, e->width, at, width);
         json_string(f, lq_str_of(e->text));
     }
     fputs("}}\n", f);

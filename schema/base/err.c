@@ -58,6 +58,9 @@ void lq_error_hint(struct lq_error *e, const char *fmt, ...)
     }
 }
 
+/* What is right of TEXT_CUT_COLUMN is shown at TEXT_KEPT_COLUMN of a cut text. */
+enum { TEXT_CUT_COLUMN = 100, TEXT_KEPT_COLUMN = 60 };
+
 void lq_error_where(struct lq_error *e, const char *file, uint32_t line, uint32_t column, uint32_t width,
                     const char *text, size_t text_len)
 {
@@ -72,8 +75,8 @@ void lq_error_where(struct lq_error *e, const char *file, uint32_t line, uint32_
         return;
     }
     size_t start = 0, room = 120;
-    if (column > 100) {
-        start = column - 60;
+    if (column > TEXT_CUT_COLUMN) {
+        start = column - TEXT_KEPT_COLUMN;
     }
     if (start > text_len) {
         start = text_len;
@@ -81,7 +84,7 @@ void lq_error_where(struct lq_error *e, const char *file, uint32_t line, uint32_
     size_t n = text_len - start < room ? text_len - start : room;
     memcpy(e->text, text + start, n);
     e->text[n] = '\0';
-    if (start > 0) { /* the caret is relative to the cut text; the position stays absolute through `width` use only */
+    if (start > 0) { /* the position stays that of the whole line: lq_error_caret */
         memcpy(e->text, "...", n < 3 ? n : 3);
     }
 }
@@ -120,6 +123,24 @@ static void print_escaped(FILE *f, const char *s)
     }
 }
 
+/* Bytes from..to of the text that begin a character (those behind its end count, too). */
+static uint32_t characters(const char *text, uint32_t from, uint32_t to)
+{
+    uint32_t n = 0, len = (uint32_t)strlen(text);
+    for (uint32_t i = from; i < to; i++) {
+        n += i >= len || ((unsigned char)text[i] & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+void lq_error_caret(const struct lq_error *e, uint32_t *at, uint32_t *width)
+{
+    uint32_t begin = (e->column > TEXT_CUT_COLUMN ? TEXT_KEPT_COLUMN : e->column) - 1, len = (uint32_t)strlen(e->text);
+    uint32_t end = begin + e->width <= len + 1 ? begin + e->width : len + 1; /* the end of the text may be what is wrong */
+    *at = characters(e->text, 0, begin) + 1;
+    *width = end > begin ? characters(e->text, begin, end) : 0;
+}
+
 void lq_error_print(FILE *f, const char *prog, const struct lq_error *e)
 {
     fprintf(f, "%s: ", prog);
@@ -136,17 +157,15 @@ void lq_error_print(FILE *f, const char *prog, const struct lq_error *e)
     print_escaped(f, e->msg);
     fputc('\n', f);
     if (e->text[0] != '\0' && e->column > 0) {
-        uint32_t col = e->column > 100 ? 60 : e->column;
-        size_t len = strlen(e->text);
+        uint32_t at, width;
+        lq_error_caret(e, &at, &width);
         fputs("  ", f);
         print_escaped(f, e->text);
         fputs("\n  ", f);
-        for (uint32_t i = 1; i < col; i++) { /* continuation bytes of UTF-8 take no column on the screen */
-            if (i - 1 >= len || ((unsigned char)e->text[i - 1] & 0xc0) != 0x80) {
-                fputc(' ', f);
-            }
+        for (uint32_t i = 1; i < at; i++) {
+            fputc(' ', f);
         }
-        for (uint32_t i = 0; i < e->width && col + i <= len + 1; i++) {
+        for (uint32_t i = 0; i < width; i++) {
             fputc('^', f);
         }
         fputc('\n', f);

@@ -55,6 +55,8 @@ void lq_error_hint(struct lq_error *e, const char *fmt, ...) LQ_PRINTF(2, 3);
 /* Where: `text` is the line (copied, cut with the caret kept in view), column 1-based in it. */
 void lq_error_where(struct lq_error *e, const char *file, uint32_t line, uint32_t column, uint32_t width,
                     const char *text, size_t text_len);
+/* Where the caret stands below `text`, in characters, and how many are underlined (the text may be cut: `column` and `width` are of the whole line, in bytes). */
+void lq_error_caret(const struct lq_error *e, uint32_t *at, uint32_t *width);
 /* Print to f: "PROG: FILE:LINE:COL: MSG\n  TEXT\n  ^^^\nhint: …\n". Control bytes are shown as \xNN. */
 void lq_error_print(FILE *f, const char *prog, const struct lq_error *e);
 

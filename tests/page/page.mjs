@@ -55,11 +55,18 @@ want(/since=2026-.*until=2026-/.test(page.url()), "zooming asks again and is in 
 
 await view(page, "#/query?q=errors%20by%20hots");
 want(/errors by hots\n {10}\^\^\^\^/.test(await page.locator("pre.caret").innerText()), "a wrong query shows its caret", await page.locator("pre.caret").innerText());
+const far = 'stream = combined_time and route ~ "^/api" and status >= 500 and host = "é" and host != "' + "x".repeat(60) + '" | p50(request_tim) every 1h';
+await view(page, `#/query?q=${encodeURIComponent(far)}`);
+const [text, caret] = (await page.locator("pre.caret").innerText()).split("\n");
+want(text.slice(caret.indexOf("^"), caret.length) === "request_tim", "also in a long query, whose text is cut", [text, caret]);
+await view(page, "#/query?q=errors%20by%20hots");
 want(/did you mean host/.test(await main.innerText()), "and a suggestion");
 await page.fill("textarea", "count by host every 1d");
 await page.press("textarea", "Control+Enter");
 await page.waitForFunction(() => document.querySelectorAll("tbody tr").length > 10, null, { timeout: 30000 });
 want(/q=count\+by\+host\+every\+1d/.test(page.url()), "the query is in the address", page.url());
+await view(page, "#/query?q=p99(request_time)%20by%20host");
+want(/\d m?s$/m.test(await page.locator("tbody tr td.n").first().innerText()), "seconds have their unit");
 await view(page, "#/query?q=host%20%3D%20nobody%20%7C%20count");
 want(/Nothing there|0/.test(await main.innerText()), "an empty answer says so");
 
@@ -91,11 +98,17 @@ await keys.context().close();
 
 for (const [name, options] of [["light", { viewport: { width: 1280, height: 900 }, colorScheme: "light" }], ["dark", { viewport: { width: 1280, height: 900 }, colorScheme: "dark" }], ["phone", { viewport: { width: 390, height: 844 } }]]) {
   const p = await open(options);
-  for (const [v, hash] of [["overview", "#/overview"], ["why", "#/why"], ["query", "#/query?q=errors%20%2F%20count%20by%20host%20every%206h"], ["templates", "#/templates"]]) {
+  for (const [v, hash] of [["overview", "#/overview"], ["why", "#/why"], ["query", "#/query?q=errors%20%2F%20count%20by%20host%20every%206h"], ["templates", "#/templates"],
+    ["an empty range", "#/overview?since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z"], ["no onset", "#/why?since=2026-02-27T00:00:00Z&until=2026-03-01T00:00:00Z"], ["no time", "#/overview?since=nonsense"],
+    ["a far caret", `#/query?q=${encodeURIComponent(far)}`]]) {
     await view(p, hash);
     const over = await p.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     want(over <= 0, `${name} ${v}: nothing sticks out`, over);
-    if (shots) await p.screenshot({ path: `${shots}/${name}-${v}.png`, fullPage: v === "why" });
+    const said = await p.locator("main").innerText();
+    want(!/\b(false|null|undefined|NaN)\b/.test(said.replace("false discovery rate", "")), `${name} ${v}: words, not values of the program`, said);
+    if (v === "an empty range") want(/Nothing there in this range/.test(said), `${name}: an empty range says so`, said);
+    if (v === "a far caret") want(await p.evaluate(() => { const c = document.querySelector("pre.caret"), at = c.textContent.split("\n")[1].indexOf("^") / c.textContent.indexOf("\n") * c.scrollWidth; return at > c.scrollLeft && at < c.scrollLeft + c.clientWidth; }), `${name}: the caret is in view`);
+    if (shots) await p.screenshot({ path: `${shots}/${name}-${v.replaceAll(" ", "-")}.png`, fullPage: v === "why" });
   }
   await p.context().close();
 }

@@ -58,9 +58,9 @@ export function lineChart({ title, times, series, unit, marks, band, height, zoo
       cursor: { sync: { key: cursors.key }, drag: { x: Boolean(zoom), y: false, setScale: false }, points: { size: 6 } },
       select: { show: Boolean(zoom) },
       scales: { x: { time: true }, y: { range: (u, min, max) => [Math.min(0, min ?? 0), (top ?? max) > 0 ? (top ?? max) * 1.08 : 1] } },
-      axes: [{ ...axis, space: 110, size: 32, values: (u, splits) => splits.map((t) => when(t * 1000).slice(5, 16)) },
+      axes: [{ ...axis, space: 110, size: 32, values: (u, splits) => splits.map((t) => (u.valToPos(t, "x") > u.bbox.width / devicePixelRatio - 30 ? "" : when(t * 1000).slice(5, 16))) }, /* none that would be cut off */
         { ...axis, size: 62, space: 28, values: (u, splits) => splits.map(show) }],
-      series: [{}, ...series.map((s, i) => ({ label: s.label, stroke: () => css(colour(i)), width: 1.5, spanGaps: false, points: { show: times.length < 40 } }))],
+      series: [{}, ...series.map((s, i) => ({ label: s.label, stroke: () => css(colour(i)), width: 1.5, spanGaps: false, points: { show: times.length < 40, fill: () => css("--panel") } }))],
       plugins: [marksPlugin(marks, band)],
       hooks: {
         setCursor: [(u) => {

@@ -51,9 +51,10 @@ export async function get(path, params, signal) {
 export function problem(x) {
   const e = x.error || { message: String(x.message || x) };
   const box = el("div", { class: "problem", role: "alert" }, el("p", {}, e.message));
-  if (e.column) {
-    const at = Math.max(0, e.column - 1);
-    box.append(el("pre", { class: "caret" }, `${e.text}\n${" ".repeat(at)}${"^".repeat(Math.max(1, e.width || 1))}`));
+  if (e.caret) {
+    const pre = el("pre", { class: "caret" }, `${e.text}\n${" ".repeat(e.caret - 1)}${"^".repeat(Math.max(1, e.caret_width))}`);
+    requestAnimationFrame(() => { pre.scrollLeft = pre.scrollWidth * (e.caret / Math.max(e.text.length, e.caret)) - pre.clientWidth / 2; }); // on a phone the place may lie outside
+    box.append(pre);
   }
   if (e.hint) box.append(el("p", { class: "quiet" }, e.hint));
   if (x.status === 401) {

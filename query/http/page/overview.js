@@ -35,15 +35,21 @@ export async function overview({ page, signal, range, go }) {
       el("div", {}, el("b", {}, when(from * 1000)), "from"),
       el("div", {}, el("b", {}, when(to * 1000)), "to"),
       el("div", {}, el("a", { href: `#/why?${new URLSearchParams(Object.entries(range).filter(([, v]) => v))}` }, el("b", {}, "What changed?")), "before the errors started")),
-    events.length > 0 && el("details", {}, el("summary", {}, `${events.length} ${events.length === 1 ? "event" : "events"} on the time axis (dashed lines)`),
-      el("ul", {}, events.map((m) => el("li", {}, `${when(m.time * 1000)}  ${m.label}`)))));
+    ...(events.length === 0 ? [] : [el("details", {}, el("summary", {}, `${events.length} ${events.length === 1 ? "event" : "events"} on the time axis (dashed lines)`),
+      el("ul", {}, events.map((m) => el("li", {}, `${when(m.time * 1000)}  ${m.label}`))))]));
   for (const s of used.sort((a, b) => (a.records === b.records ? b.lines - a.lines : a.records === "requests" ? -1 : 1))) {
     const measure = fields.filter((f) => f.stream === s.stream && f.role === "measure" && f.unit === "s")[0]?.field;
     const what = ["rate", "errors / count"].concat(measure ? [`avg(${measure})`] : []);
-    const cards = el("div", { class: "cards" });
-    page.append(el("section", {}, el("h2", {}, s.stream, " ", el("span", { class: "quiet" }, `${number(s.lines)} ${s.records}, ${number(s.errors)} errors`)), cards));
+    const cards = el("div", { class: "cards" }), sums = el("span", { class: "quiet" });
+    page.append(el("section", {}, el("h2", {}, s.stream, " ", sums), cards));
     try {
-      const answer = await get("lq/query", { query: `stream = ${s.stream} | ${what.join(", ")} every ${step}`, since: range.since || iso(from - 86400), until: range.until }, signal);
+      const answer = await get("lq/query", { query: `stream = ${s.stream} | ${[...what, "count", "errors"].join(", ")} every ${step}`, since: range.since || iso(from - 86400), until: range.until }, signal);
+      const sum = (c) => (answer.series[0]?.points || []).reduce((n, p) => n + (p[c + 1] || 0), 0), lines = sum(what.length);
+      sums.textContent = `${number(lines)} ${s.records}, ${number(sum(what.length + 1))} errors`;
+      if (lines === 0) {
+        cards.append(el("p", { class: "quiet" }, "Nothing there in this range."));
+        continue;
+      }
       what.forEach((w, c) => {
         const { times, values } = columns(answer.series, c);
         const top = values.length ? Math.max(...values[0].filter((v) => v !== null)) : 0;

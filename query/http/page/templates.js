@@ -21,10 +21,10 @@ export async function templates({ page, params, signal, range, go }) {
   const part = (name, title, empty) => {
     const list = shown.filter((v) => v.state === name);
     return [el("h2", {}, `${title} (${list.length})`), list.length === 0 ? el("p", { class: "quiet" }, empty) : el("div", { class: "scroll" }, el("table", {},
-      el("thead", {}, el("tr", {}, el("th", { class: "n" }, "lines"), el("th", {}, "message"), el("th", {}, "stream"), el("th", { class: "n" }, "first seen"), el("th", { class: "n" }, "last seen"))),
+      el("thead", {}, el("tr", {}, el("th", { class: "n" }, "lines"), el("th", {}, "message"), el("th", {}, "stream"), el("th", {}, "first seen"), el("th", {}, "last seen"))),
       el("tbody", {}, list.slice(0, 200).map((v) => el("tr", {}, el("td", { class: "n" }, number(v.count)),
         el("td", { class: "mono" }, el("a", { href: `#/query?${new URLSearchParams({ q: `stream = ${v.stream} and template = ${quoted(v.value)} | count every 1h` })}` }, v.value)),
-        el("td", {}, v.stream), el("td", { class: "n" }, when(v.first)), el("td", { class: "n" }, when(v.last)))))))];
+        el("td", {}, v.stream), el("td", { class: "t" }, when(v.first)), el("td", { class: "t" }, when(v.last)))))))];
   };
   page.replaceChildren(
     el("form", { class: "figures", onsubmit: (e) => { e.preventDefault(); const f = new FormData(e.target); go("templates", { days: f.get("days"), find: f.get("find") }); } },

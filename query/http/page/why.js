@@ -67,7 +67,7 @@ function suspect(s, frame, signal) {
   const box = el("article", { class: "card suspect" },
     el("div", { class: "head" }, el("h3", {}, `${s.rank}. ${s.title}`), el("span", { class: `tag ${s.confidence}` }, `${s.confidence} confidence`), el("span", { class: "quiet" }, `${when(s.time)}, ${lead}`)),
     el("ul", {}, (s.evidence || []).map((t) => el("li", {}, t))),
-    s.lines?.length ? el("pre", {}, s.lines.join("\n")) : null);
+    s.lines?.length ? el("pre", { class: "lines" }, s.lines.join("\n")) : null);
   const here = { ...frame, marks: [...frame.marks, { time: seconds(s.time), label: s.title, kind: "suspect" }] };
   const subjects = [[s.title, s.subject], ...(s.members || []).map((m) => [m.text, m.subject])];
   const seen = new Set(), charts = el("div", { class: "cards", "aria-busy": "true" });
@@ -94,7 +94,7 @@ export async function why({ page, params, signal, range, go }) {
   const units = new Map((await get("lq/fields", {}, signal)).fields.filter((f) => f.unit === "s").map((f) => [`${f.stream} ${f.field}`, "s"]));
   const frame = { units, step, since: a.from, until: a.to, marks: [], band: null };
   const notices = (a.notices || []).map((n) => el("p", { class: "notice" }, n));
-  const foot = el("p", { class: "quiet" }, `${number(a.tested?.series)} series tested, ${number(a.tested?.moved)} moved before the errors (false discovery rate ${a.tested?.fdr}); `,
+  const foot = el("p", { class: "quiet" }, a.tested?.series ? `${number(a.tested.series)} series tested, ${number(a.tested.moved)} moved before the errors (false discovery rate ${a.tested.fdr}); ` : "",
     `${number(a.coverage?.lines)} lines, ${percent(a.coverage?.parsed_share)} understood.`);
   const errors = async () => {
     const chart = await subjectChart(`share of errors in ${a.stream}`, { stream: a.stream, metric: "errors", where: {} }, { ...frame, }, signal);
@@ -111,9 +111,9 @@ export async function why({ page, params, signal, range, go }) {
   const suspects = a.suspects.map((s) => suspect(s, frame, signal));
   page.append(...suspects.map((s) => s.box));
   if (a.cleared?.length) {
-    page.append(el("h2", {}, "Cleared"), el("div", { class: "scroll" }, el("table", {},
+    page.append(el("h2", {}, "Cleared"), el("div", { class: "scroll" }, el("table", { class: "stack" },
       el("thead", {}, el("tr", {}, el("th", {}, "when"), el("th", {}, "what"), el("th", {}, "why it is not the cause"))),
-      el("tbody", {}, a.cleared.map((c) => el("tr", {}, el("td", { class: "n" }, when(c.time)), el("td", {}, c.title), el("td", {}, c.reason)))))));
+      el("tbody", {}, a.cleared.map((c) => el("tr", {}, el("td", { class: "t" }, when(c.time)), el("td", {}, c.title), el("td", {}, c.reason)))))));
   }
   page.append(foot);
   for (const s of suspects) await s.fill();
