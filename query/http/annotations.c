@@ -60,12 +60,12 @@ static void add_change(const struct result *r, const struct result_series *s, co
     add(x, r->step_start_us[c->step], c->high > c->step ? r->step_start_us[c->high] : r->step_start_us[c->step], title, text, "change");
 }
 
-static enum lq_err add_changes(const struct ask *a, lq_str text, int64_t from_us, int64_t to_us, struct annotations *x, struct lq_error *e)
+static enum lq_err add_changes(const struct ask *a, const struct http_request *r, lq_str text, int64_t from_us, int64_t to_us, struct annotations *x, struct lq_error *e)
 {
     struct asked asked = {0};
     struct ask_query q = {.text = text, .from_us = from_us, .to_us = to_us, .change = true};
     struct lq_buf name = {0};
-    enum lq_err err = ask_run(a, NULL, &q, &asked, e);
+    enum lq_err err = ask_run(a, r, &q, &asked, e);
     if (err != LQ_OK) {
         return err;
     }
@@ -96,11 +96,11 @@ bool grafana__is_annotation(lq_str text)
     return lq_str_is(text, "markers") || lq_str_is(text, "releases") || starts(text, "changes of ");
 }
 
-static enum lq_err collect(const struct ask *a, lq_str what, int64_t from_us, int64_t to_us, struct annotations *x, struct lq_error *e)
+static enum lq_err collect(const struct ask *a, const struct http_request *r, lq_str what, int64_t from_us, int64_t to_us, struct annotations *x, struct lq_error *e)
 {
     struct snapshot *s = NULL;
     if (starts(what, "changes of ")) {
-        return add_changes(a, (lq_str){what.p + 11, what.n - 11}, from_us, to_us, x, e);
+        return add_changes(a, r, (lq_str){what.p + 11, what.n - 11}, from_us, to_us, x, e);
     }
     if (what.n > 0 && !grafana__is_annotation(what)) {
         lq_error_set(e, LQ_EINVAL, "unknown annotation query \"%.*s\"", (int)(what.n < 100 ? what.n : 100), what.p);
@@ -130,10 +130,10 @@ static void print_time(FILE *f, int64_t us)
     fprintf(f, "%lld", (long long)(us / 1000));
 }
 
-enum lq_err grafana__annotation_frame(const struct ask *a, lq_str what, int64_t from_us, int64_t to_us, bool *first, FILE *f, struct lq_error *e)
+enum lq_err grafana__annotation_frame(const struct ask *a, const struct http_request *r, lq_str what, int64_t from_us, int64_t to_us, bool *first, FILE *f, struct lq_error *e)
 {
     struct annotations x = {0};
-    enum lq_err err = collect(a, what, from_us, to_us, &x, e);
+    enum lq_err err = collect(a, r, what, from_us, to_us, &x, e);
     if (err == LQ_OK) {
         fputs(*first ? "\n" : ",\n", f);
         *first = false;
@@ -163,10 +163,10 @@ enum lq_err grafana__annotation_frame(const struct ask *a, lq_str what, int64_t 
     return err;
 }
 
-enum lq_err grafana__annotation_list(const struct ask *a, lq_str what, int64_t from_us, int64_t to_us, const char *echo, FILE *f, struct lq_error *e)
+enum lq_err grafana__annotation_list(const struct ask *a, const struct http_request *r, lq_str what, int64_t from_us, int64_t to_us, const char *echo, FILE *f, struct lq_error *e)
 {
     struct annotations x = {0};
-    enum lq_err err = collect(a, what, from_us, to_us, &x, e);
+    enum lq_err err = collect(a, r, what, from_us, to_us, &x, e);
     if (err == LQ_OK) {
         fputc('[', f);
         for (size_t i = 0; i < x.n; i++) {

@@ -126,6 +126,9 @@ static enum lq_err add_filters(const struct ask_query *q, struct asked *x, struc
     if (err == LQ_OK) {
         err = query_parse((lq_str){text.p, text.n}, &x->more, e);
     }
+    if (err == LQ_OK && x->more->filter == NULL) { /* a key that is a query of its own, with a comment behind it */
+        err = lq_error_set(e, LQ_EINVAL, "the key of a filter is no field");
+    }
     if (err == LQ_OK && x->q->filter != NULL) {
         struct filter *both = lq_arena_alloc(&x->q->mem, sizeof *both);
         *both = (struct filter){.op = FILTER_AND, .a = x->q->filter, .b = x->more->filter};

@@ -135,7 +135,7 @@ static enum lq_err answer_target(const struct ask *a, const struct http_request 
     struct asked x = {0};
     q.text = t->query;
     if (grafana__is_annotation(q.text)) {
-        return grafana__annotation_frame(a, q.text, q.from_us, q.to_us, first, f, e);
+        return grafana__annotation_frame(a, r, q.text, q.from_us, q.to_us, first, f, e);
     }
     if (q.text.n == 0) {
         return LQ_OK;
@@ -374,7 +374,7 @@ static enum lq_err grafana_annotations(void *ctx, const struct http_request *r, 
     if (err == LQ_OK) {
         err = body_range(a, body, &from, &to, e);
     }
-    return err == LQ_OK ? grafana__annotation_list(a, body->annotation_query, from, to, body->annotation.n > 0 ? body->annotation.p : NULL, o->out, e) : err;
+    return err == LQ_OK ? grafana__annotation_list(a, r, body->annotation_query, from, to, body->annotation.n > 0 ? body->annotation.p : NULL, o->out, e) : err;
 }
 
 /* ---- Infinity: flat rows ---- */
@@ -455,7 +455,7 @@ static enum lq_err infinity_annotations(void *ctx, const struct http_request *r,
         err = ask_range(a, r, s, false, &from, &to, e);
         snapshot_close(&s);
     }
-    return err == LQ_OK ? grafana__annotation_list(a, http_param(r, "query"), from, to, NULL, o->out, e) : err;
+    return err == LQ_OK ? grafana__annotation_list(a, r, http_param(r, "query"), from, to, NULL, o->out, e) : err;
 }
 
 static void print_plain(FILE *f, lq_str v)

@@ -21,7 +21,7 @@
 #include "query/http/ask.h"
 #include "query/http/promql.h"
 
-enum { PROM_STEPS_MAX = 11000, PROM_SERIES_MAX = 20000, PROM_VALUES_MAX = 40000000 };
+enum { PROM_STEPS_MAX = 11000, PROM_SERIES_MAX = 20000, PROM_VALUES_MAX = 32000000 /* 256 MiB, of all parts of a query together */ };
 
 struct prom_label {
     lq_str name, value;
@@ -42,6 +42,8 @@ struct prom_eval {
     int64_t start_us, step_us;
     uint32_t steps;
     struct lq_arena *mem;
+    uint64_t values; /* numbers held so far */
+    double *spill;   /* what is printed over the limit */
     struct lq_buf *infos; /* one per line */
     struct lq_error *e;
 };
@@ -58,6 +60,8 @@ struct prom_fetch {
     const lq_str *labels;
 };
 LQ_MUST enum lq_err prom_fetch(struct prom_eval *x, const struct prom_fetch *f, struct prom_value *out);
+
+enum lq_err prom_too_many(const struct prom_eval *x); /* LQ_ELIMIT, and the words for it */
 
 /* prometheus.c: an error in the API's shape; a time in seconds, or as the command line takes it. */
 LQ_MUST enum lq_err prom_failed(struct http_response *o, const struct lq_error *e);

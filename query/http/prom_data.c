@@ -141,11 +141,12 @@ static uint32_t group_of(struct fetch *q, const uint32_t *ids)
     if (g != LQ_MAP_NONE) {
         return g;
     }
-    if (q->n == PROM_SERIES_MAX || (q->n + 1) * (size_t)(q->buckets + q->x->steps) > PROM_VALUES_MAX) {
-        lq_error_set(q->x->e, LQ_ELIMIT, "the query touches too many series");
-        lq_error_hint(q->x->e, "aggregate, for example sum by (host) (…), ask for a shorter range, or filter");
+    uint64_t more = (uint64_t)q->buckets * (q->f->kind == PROM_QUANTILE ? 3 : 1) + q->x->steps;
+    if (q->n == PROM_SERIES_MAX || q->x->values + more > PROM_VALUES_MAX) {
+        (void)prom_too_many(q->x);
         return UINT32_MAX;
     }
+    q->x->values += more;
     lq_grow(&q->g, &q->cap, q->n + 1, sizeof *q->g);
     q->g[q->n] = (struct group){.series = new_series(q, ids), .sum = lq_alloc((q->buckets + 1) * sizeof(double))};
     if (q->f->kind == PROM_QUANTILE) {
@@ -343,6 +344,7 @@ static enum lq_err fetch_stream(struct prom_eval *x, const struct prom_fetch *f,
             }
             lq_buf_add(out, q.g[i].series, sizeof *q.g[i].series);
         }
+        x->values -= (uint64_t)q.buckets * (f->kind == PROM_QUANTILE ? 3 : 1); /* the steps stay */
         free(q.g[i].sum);
         free(q.g[i].min);
         free(q.g[i].max);
@@ -390,6 +392,13 @@ static int by_labels(const void *a, const void *b)
         }
     }
     return x->n < y->n ? -1 : x->n > y->n;
+}
+
+enum lq_err prom_too_many(const struct prom_eval *x)
+{
+    lq_error_set(x->e, LQ_ELIMIT, "the query touches too many series");
+    lq_error_hint(x->e, "aggregate, for example sum by (host) (…), ask for a shorter range, or filter");
+    return LQ_ELIMIT;
 }
 
 enum lq_err prom_fetch(struct prom_eval *x, const struct prom_fetch *f, struct prom_value *out)

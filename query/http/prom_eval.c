@@ -12,9 +12,23 @@
 
 static enum lq_err eval(struct prom_eval *x, const struct prom_expr *p, struct prom_value *out);
 
+/* Over the limit all share one row, and eval() refuses what comes of it. */
 static double *steps_of(struct prom_eval *x)
 {
-    return lq_arena_alloc(x->mem, x->steps * sizeof(double));
+    x->values += x->steps;
+    if (x->values <= PROM_VALUES_MAX) {
+        return lq_arena_alloc(x->mem, x->steps * sizeof(double));
+    }
+    x->spill = x->spill != NULL ? x->spill : lq_arena_alloc(x->mem, x->steps * sizeof(double));
+    return x->spill;
+}
+
+static enum lq_err within(const struct prom_eval *x)
+{
+    if (x->request != NULL && http_stopped(x->request)) {
+        return LQ_ELIMIT;
+    }
+    return x->values <= PROM_VALUES_MAX ? LQ_OK : prom_too_many(x);
 }
 
 static struct prom_value scalar(struct prom_eval *x, double v)
@@ -371,7 +385,7 @@ static enum lq_err eval_binary(struct prom_eval *x, const struct prom_expr *p, s
     return LQ_OK;
 }
 
-static enum lq_err eval(struct prom_eval *x, const struct prom_expr *p, struct prom_value *out)
+static enum lq_err eval_part(struct prom_eval *x, const struct prom_expr *p, struct prom_value *out)
 {
     struct prom_fetch f;
     enum lq_err err;
@@ -408,6 +422,12 @@ static enum lq_err eval(struct prom_eval *x, const struct prom_expr *p, struct p
         return err;
     }
     return LQ_EINVAL;
+}
+
+static enum lq_err eval(struct prom_eval *x, const struct prom_expr *p, struct prom_value *out)
+{
+    enum lq_err err = eval_part(x, p, out);
+    return err == LQ_OK ? within(x) : err;
 }
 
 enum lq_err prom_eval(struct prom_eval *x, const struct prom_expr *expr, struct prom_value *out)

@@ -38,7 +38,7 @@ enum lq_err prom_time(const struct ask *a, const struct http_request *r, const c
         return LQ_OK;
     }
     double v = strtod(text, &end);
-    if (*end == '\0' && fabs(v) < 9e12) {
+    if (*end == '\0' && fabs(v) < 4e12 /* the difference of two fits in microseconds */) {
         *out = llround(v * 1e6);
         return LQ_OK;
     }

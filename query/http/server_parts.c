@@ -121,6 +121,9 @@ bool http__gunzip(struct lq_buf *b, size_t max)
         z.avail_out = 64 << 10;
         r = inflate(&z, Z_NO_FLUSH);
         out.n += (64 << 10) - z.avail_out;
+        if (r == Z_STREAM_END && z.avail_in > 0) { /* several members, one after the other, are one text */
+            r = inflateReset(&z);
+        }
     }
     inflateEnd(&z);
     if (r != Z_STREAM_END || out.n > max) {

@@ -134,8 +134,15 @@ static int authorise(struct http_server *s, struct http_job *j)
     if (j->route->scope == HTTP_OPEN) {
         return 0;
     }
+    bool foreign = (j->route->scope & (HTTP_WRITE | HTTP_ADMIN)) != 0 && origin != NULL && !http__same_origin(origin, host) &&
+                   (s->o.cors_origin == NULL || strcmp(s->o.cors_origin, origin) != 0);
     if (s->tokens != NULL) {
-        unsigned scopes = http_tokens_scopes(s->tokens, http__header(j->connection, "Authorization"));
+        const char *given = http__header(j->connection, "Authorization");
+        unsigned scopes = http_tokens_scopes(s->tokens, given);
+        if (foreign && given != NULL && strncasecmp(given, "Basic ", 6) == 0) { /* a browser that knows it adds it to any page's request */
+            http__refuse(j, 403, "forbidden", "a page of another origin may not write");
+            return 403;
+        }
         if (scopes == 0) {
             http__refuse(j, 401, "unauthorized", "a token is needed: Authorization: Bearer TOKEN");
             http_header(&j->response, "WWW-Authenticate", "Bearer realm=\"lq\", Basic realm=\"lq\"");
@@ -152,8 +159,7 @@ static int authorise(struct http_server *s, struct http_job *j)
         http__refuse(j, 403, "forbidden", "without tokens only localhost is answered");
         return 403;
     }
-    if ((j->route->scope & (HTTP_WRITE | HTTP_ADMIN)) != 0 && origin != NULL && !http__same_origin(origin, host) &&
-        (s->o.cors_origin == NULL || strcmp(s->o.cors_origin, origin) != 0)) {
+    if (foreign) {
         http__refuse(j, 403, "forbidden", "a page of another origin may not write");
         return 403;
     }

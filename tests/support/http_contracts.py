@@ -52,6 +52,9 @@ def tokens():
     for good in ("Bearer reader-0123456789abcdef", "Basic " + base64.b64encode(b"grafana:reader-0123456789abcdef").decode()):
         want(call("GET", "/api/v1/lq/streams", headers={"Authorization": good})[0] == 200, "right token", good)
         want(call("POST", "/search", "{}", headers={"Authorization": good})[0] == 200, "Grafana with a token", good)
+    for scheme, word in (("Basic " + base64.b64encode(b"me:writer-0123456789abcdef").decode(), b"another origin"), ("Bearer writer-0123456789abcdef", b"only reads")):
+        s, h, d = call("POST", "/api/v1/lq/markers", '{"kind":"note"}', {"Authorization": scheme, "Origin": "http://evil.example"})
+        want(s == 403 and word in d, "a foreign page may not write with what the browser knows", scheme, d)
 
 
 def own_api(lq, store):
@@ -74,6 +77,9 @@ def own_api(lq, store):
     want(h["content-type"].startswith("text/csv") and d.startswith(b"time,stream,host,"), "a form, csv", d)
     e = js("GET", "/api/v1/lq/query", status=400, params={"query": "errors by hots"})["error"]
     want(e["column"] == 11 and e["width"] == 4 and "host" in e["hint"], "the place of an error", e)
+    for q in ("errors by hots", 'host = "ééé" | count by hots', 'route = "' + "a" * 300 + '" and stream = combined_time | count by hots every 1h'):
+        e = js("GET", "/api/v1/lq/query", status=400, params={"query": q})["error"]
+        want(e["text"][e["caret"] - 1:][:e["caret_width"]] == "hots", "the caret is below the word, in characters of the text shown", e)
     js("GET", "/api/v1/lq/query", status=400)
     js("GET", "/api/v1/lq/query", status=400, params={"query": "count", "since": "yesterdayish"})
     out = subprocess.run([lq, "why", "--format", "json", "--data", store], capture_output=True, check=True).stdout
@@ -143,6 +149,9 @@ def grafana():
     want([x["target"] for x in one] == ["web-2"] and one[0]["datapoints"] == r[1]["datapoints"], "ad hoc filter", one)
     old = js("POST", "/query", dict(body, adhocFilters=[{"key": "host", "operator": "!=", "value": "web-2"}]))
     want([x["target"] for x in old] == ["web-1", "web-3", "web-4"], "adhocFilters", old)
+    for key in ("count | limit 5 #", "count #", "a b", "|"): # a key that would be a query of its own
+        own = dict(body, targets=[{"target": 'host = "web-1" | count'}], adhocFilters=[{"key": key, "operator": "=", "value": "x"}])
+        want("error" in js("POST", "/query", own, status=400), "the key of a filter is a field", key)
     rex = js("POST", "/query", dict(body, filters=[{"key": "host", "operator": "=~", "value": "web-[12]"}, {"key": "host", "operator": "!~", "value": "1$"}]))
     want([x["target"] for x in rex] == ["web-2"], "two regex filters", rex)
     t = js("POST", "/query", dict(body, targets=[{"refId": "A", "type": "table", "target": "stream = combined_time | count, errors by host"}]))[0]
@@ -245,11 +254,15 @@ def prometheus(lq, store):
     want(js("GET", "/api/v1/rules")["data"] == {"groups": []} and js("GET", "/api/v1/alerts")["data"] == {"alerts": []}, "no rules, no alerts")
     bad = [({"query": "sum(", "start": 0, "end": 1, "step": 1}, "1:5"), ({"query": "1", "start": 10, "end": 1, "step": 1}, "end"), ({"query": "1", "start": 0, "end": 1, "step": 0}, "step"),
            ({"query": "1", "start": 0, "end": 1}, "step"), ({"query": "1"}, "start"), ({"start": 0, "end": 1, "step": 1}, "query"),
-           ({"query": "1", "start": 0, "end": 11000, "step": 1}, "11,000 points")]
+           ({"query": "1", "start": 0, "end": 11000, "step": 1}, "11,000 points"), ({"query": "1", "start": -8.9e12, "end": 8.9e12, "step": 1e9}, "no time"),
+           ({"query": "1", "start": -3.9e12, "end": 3.9e12, "step": 1e8}, "11,000 points")]
     for params, word in bad:
         e = js("GET", "/api/v1/query_range", status=400, params=params)
         want(e["status"] == "error" and e["errorType"] == "bad_data" and word in e["error"], "wrong input", params, e)
     want(len(js("GET", "/api/v1/query_range", params={"query": "vector(1)", "start": 0, "end": 10999, "step": 1})["data"]["result"][0]["values"]) == 11000, "11,000 points are answered")
+    many = " + ".join(["increase(lq_records_total[1h])"] * 60)
+    e = js("GET", "/api/v1/query_range", status=422, params={"query": many, "start": 1772323200, "end": 1772323200 + 10999 * 60, "step": 60})
+    want("too many series" in e["error"], "the parts of a query together have a limit", e)
 
 
 def fits(value, schema, doc, path):

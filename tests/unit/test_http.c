@@ -110,6 +110,15 @@ Test(http, gzip_both_ways_and_its_limit)
     lq_buf_clear(&b);
     lq_buf_add(&b, text, n / 2);
     cr_assert_not(http__gunzip(&b, 100000));
+    lq_buf_clear(&b);
+    for (int i = 0; i < 2; i++) { /* two members */
+        lq_buf_add(&b, text, n);
+    }
+    cr_assert(http__gunzip(&b, 200000) && b.n == 200000 && b.p[199999] == 'a');
+    lq_buf_clear(&b);
+    lq_buf_add(&b, text, n);
+    lq_buf_str(&b, "and what is no gzip");
+    cr_assert_not(http__gunzip(&b, 200000));
     lq_buf_fini(&b);
     free(text);
 }
