@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "ingest/conn.h"
 #include "ingest/flusher.h"
@@ -239,21 +240,38 @@ int64_t loop_busy_us(struct loop *l, int64_t now_us)
     return busy + (awake != 0 && now_us > awake ? now_us - awake : 0);
 }
 
+/* How long it stood ready to run and did not; 0 where the system does not say. */
+static int64_t waited_us(struct loop *l)
+{
+    char path[64];
+    unsigned long long ran, waited = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", __atomic_load_n(&l->tid, __ATOMIC_RELAXED));
+    FILE *f = fopen(path, "re");
+    if (f != NULL) {
+        waited = fscanf(f, "%llu %llu", &ran, &waited) == 2 ? waited : 0;
+        fclose(f);
+    }
+    return (int64_t)(waited / 1000);
+}
+
 bool pressure_look(struct pressure *p, struct loop *const *loops, unsigned n, int64_t now_us)
 {
     int64_t passed = now_us - p->at_us;
-    if (passed < PRESSURE_US) {
-        return p->pressed;
-    }
     bool first = p->at_us == 0;
-    p->pressed = false;
+    if (passed < PRESSURE_US) {
+        return now_us < p->until_us;
+    }
     for (unsigned i = 0; i < n; i++) {
-        int64_t busy = loop_busy_us(loops[i], now_us);
-        p->pressed = p->pressed || (!first && (busy - p->busy_us[i]) * 100 >= passed * PRESSURE_PERCENT);
+        int64_t busy = loop_busy_us(loops[i], now_us), waited = waited_us(loops[i]);
+        int64_t did = (busy - p->busy_us[i]) * 100 / passed, stood = (waited - p->waited_us[i]) * 100 / passed;
+        if (!first && (did >= PRESSURE_FULL || (did >= PRESSURE_HALF && stood >= PRESSURE_WAITED))) {
+            p->until_us = now_us + PRESSURE_LASTS_US;
+        }
         p->busy_us[i] = busy;
+        p->waited_us[i] = waited;
     }
     p->at_us = now_us;
-    return p->pressed;
+    return now_us < p->until_us;
 }
 
 /* ---- the thread ---- */
@@ -292,6 +310,7 @@ enum lq_err loop_new(unsigned index, struct store *s, struct formats *formats, c
 static void *run(void *arg)
 {
     struct loop *l = arg;
+    __atomic_store_n(&l->tid, gettid(), __ATOMIC_RELAXED);
     ev_run(l->ev, 0);
     return NULL;
 }

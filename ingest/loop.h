@@ -58,6 +58,7 @@ struct loop {
     pthread_mutex_t lock;
     struct task *first, **last;
     int64_t busy_us, awake_us; /* atomic: loop_busy_us */
+    int tid;                   /* atomic; 0 = not yet */
 };
 
 LQ_MUST enum lq_err loop_new(unsigned index, struct store *s, struct formats *formats, const struct config *c, struct memory *m, struct flusher *f,
@@ -88,13 +89,15 @@ void loop_ask(struct loop *l);
 
 /* How long it was not waiting for anything to do, so far; a reader that waits for room counts as work. Any thread. */
 int64_t loop_busy_us(struct loop *l, int64_t now_us);
-/* Do the loops keep up? Looked at each PRESSURE_US, when asked. Zeroed before; one thread at a time. */
-enum { PRESSURE_US = 250000, PRESSURE_PERCENT = 75 };
+/*
+ * Do the loops keep up? Looked at each PRESSURE_US, when asked. Not, when since the last look one of them was busy for PRESSURE_FULL percent of the time, or for
+ * PRESSURE_HALF and meanwhile waited for a processor for PRESSURE_WAITED (schedstat of Linux: others had it); and for PRESSURE_LASTS_US after that.
+ * Zeroed before; one thread at a time.
+ */
+enum { PRESSURE_US = 250000, PRESSURE_LASTS_US = 2000000, PRESSURE_FULL = 90, PRESSURE_HALF = 50, PRESSURE_WAITED = 5 };
 struct pressure {
-    int64_t at_us, busy_us[LOOPS_MAX];
-    bool pressed;
+    int64_t at_us, until_us, busy_us[LOOPS_MAX], waited_us[LOOPS_MAX];
 };
-/* True: one of them was busy for PRESSURE_PERCENT of the time since it was last looked at, or more. */
 bool pressure_look(struct pressure *p, struct loop *const *loops, unsigned n, int64_t now_us);
 
 /* Memory of unfinished lines. False: over the limit, nothing is taken. */
