@@ -27,4 +27,7 @@ void no_cause(struct plan *p);
 void seasonal_peak(struct plan *p);
 void stationary(struct plan *p);
 
+/* kinds_ramp.c */
+void error_ramp(struct plan *p);
+
 #endif

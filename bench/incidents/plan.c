@@ -187,7 +187,7 @@ void plan_finish(struct plan *p)
 {
     struct world *w = p->w;
     bool burning = rng_chance(&w->rng, 0.4);
-    if (p->n_onsets == 1 && burning && p->draw == 0) { /* asked while it burns, if enough is to be seen by then */
+    if (p->n_onsets == 1 && burning && p->draw == 0 && !p->whole) { /* asked while it burns, if enough is to be seen by then */
         double end = p->onset_h[0] + world_between(w, 0.4, 3);
         w->days = end < w->days * 24 ? end / 24 : w->days;
         p->end_h = p->end_h > w->days * 24 ? 0 : p->end_h;

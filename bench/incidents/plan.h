@@ -19,6 +19,7 @@ enum which_routes { ROUTES_ALL = -1, ROUTES_DEPEND = -2 }; /* else an index */
 struct effect {
     double from_h, to_h;     /* to 0 = goes on */
     double ramp_h;           /* full strength after this long, linearly; 0 = at once */
+    double doublings;        /* not 0: it doubles so often on the way, instead of a straight line */
     double every_h, for_h;   /* only for for_h of each every_h since from_h; 0 = always */
     bool since_start;        /* only on hosts whose last start is not before from_h: what a release brought */
     double age_h;            /* only on hosts that started at least this long ago; the ramp then runs over the age */
@@ -70,6 +71,7 @@ struct plan {
     struct want wants[PLAN_WANTS_MAX], neutral[PLAN_WANTS_MAX];
     unsigned n_distract;
     bool no_starts; /* distractors start no program */
+    bool whole;     /* the logs do not end soon after the onset */
     unsigned n_effects, n_events, n_changes, n_wants, n_neutral, n_onsets;
     double onset_h[PLAN_ONSETS_MAX];
     double onset_high_h[PLAN_ONSETS_MAX]; /* 0 = by the planted failures */

@@ -76,7 +76,8 @@ static double level(const struct plan *p, const struct effect *e, double hour, u
         }
         since = age - e->age_h;
     }
-    return e->ramp_h > 0 && since < e->ramp_h ? since / e->ramp_h : 1;
+    double part = e->ramp_h > 0 && since < e->ramp_h ? since / e->ramp_h : 1;
+    return e->doublings > 0 ? (exp2(e->doublings * part) - 1) / (exp2(e->doublings) - 1) : part;
 }
 
 static bool on_route(const struct world *w, const struct effect *e, unsigned route)
