@@ -33,7 +33,7 @@ struct target {
 struct incident {      /* a run of segments above the quiet level */
     uint32_t from, to; /* steps of the target */
     double before, after, excess, severity, p, peak;
-    int64_t time_us, low_us, high_us, end_us;
+    int64_t time_us, low_us, high_us, end_us, top_us; /* top: of a slow rise, when it was complete; 0: no slow rise */
     const char *type;
     bool ongoing, falling, recurring;
 };
@@ -145,6 +145,10 @@ LQ_MUST enum lq_err why__read_target(struct why *y, struct lq_error *e);
 void why__target_at(struct why *y, int64_t us);
 /* why_onset.c: false = none */
 bool why__find_onset(struct why *y);
+/* why_ramp.c: why an event after the onset is no cause; how likely it is that it stands before the onset of a slow rise,
+ * whose time is an estimate (1: it does, or the rise is no slow one) */
+const char *why__after_start(struct why *y, int64_t us);
+double why__not_after_start(const struct why *y, int64_t us);
 /* why_split.c: pure */
 struct split {
     uint32_t at, low, high; /* first step after; 95 % interval */

@@ -39,7 +39,19 @@ static void time_terms(struct why *y, const struct event *e, struct why_suspect 
     rare = rare > 1 ? 1 : rare < 0 ? 0 : rare;
     s->terms[WHY_TIME] = (close > DELAYED ? close : DELAYED) * rare;
     s->terms[WHY_TIME] = s->terms[WHY_TIME] > rest ? s->terms[WHY_TIME] : rest;
+    double before = why__not_after_start(y, e->time_us);
     gap = x->time_us - e->time_us;
+    s->terms[WHY_TIME] *= before;
+    if (before < 1) { /* within a slow rise, but its start is an estimate */
+        if (before < 0.2) {
+            s->terms[WHY_AGAINST] = 1 - (1 - s->terms[WHY_AGAINST]) * 0.5;
+        }
+        why__add_evidence(
+            s,
+            why__printf(y->a, "%sit happened %s after the likeliest start of the rise, which is not known more closely",
+                        before < 0.2 ? "against it: " : "", why__lead(y, -gap)));
+        return;
+    }
     why__add_evidence(s, gap >= 60 * US ? why__printf(y->a, "it happened %s before the %s", why__lead(y, gap),
                                                       x->falling ? "drop" : "errors started")
                                         : "it happened within a minute of the onset");

@@ -8,6 +8,9 @@
 
 #include "query/change/why_int.h"
 
+/* why_ramp.c: a share that grows for hours began before its first stair stands out; not before step `floor`. */
+void why__slow_start(const struct why *y, struct incident *x, uint32_t floor);
+
 /* Start, interval, type, end and p of an incident whose ends are known to the coarse step of k target steps. */
 void why__refine(struct why *y, struct incident *x, uint32_t k);
 

@@ -200,9 +200,7 @@ static void clear_later(struct why *y)
         const struct event *e = &y->events[i];
         if (e->time_us > why__latest(y) && e->kind != EVENT_JOB && e->kind != EVENT_MARKER && e->kind != EVENT_ONCE) {
             clear(y, why__event_title(y, e), e->time_us,
-                  e->time_us <= end ? why__printf(y->a, "it came %s after the errors had started",
-                                                  why__lead(y, e->time_us - x->time_us))
-                                    : "it came after the errors were over");
+                  e->time_us <= end ? why__after_start(y, e->time_us) : "it came after the errors were over");
         }
     }
 }

@@ -238,7 +238,11 @@ static void find_end(struct why *y, struct incident *x, uint32_t k)
 void why__refine(struct why *y, struct incident *x, uint32_t k)
 {
     uint32_t floor = x > y->incidents ? x[-1].to : 0;
-    find_start(y, x, k, floor < x->from ? floor : 0);
+    floor = floor < x->from ? floor : 0;
+    find_start(y, x, k, floor);
+    if (y->t.kind == TARGET_SHARE) {
+        why__slow_start(y, x, floor);
+    }
     find_end(y, x, k);
     int64_t lasted = x->ongoing ? INT64_MAX : x->end_us - x->time_us, range = (int64_t)y->t.n * y->t.step_s * US;
     if (!x->ongoing && (lasted <= SPIKE_S * US || lasted <= 3 * (int64_t)k * y->t.step_s * US) && lasted < range / 10) {
