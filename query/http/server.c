@@ -151,12 +151,13 @@ static void *work(void *arg)
     while ((j = http__next(s)) != NULL) {
         s->running++;
         pthread_mutex_unlock(&s->lock);
-        int64_t cpu = s->o.pressed != NULL ? http__thread_us() : 0;
+        bool pressed = atomic_load(&s->is_pressed); /* else nobody asks what it costs */
+        int64_t cpu = pressed ? http__thread_us() : 0;
         run_job(j);
         if (!j->deferred) {
             close_answer(j);
         }
-        cpu = s->o.pressed != NULL ? http__thread_us() - cpu + j->spent_us : 0;
+        cpu = pressed ? http__thread_us() - cpu + j->spent_us : 0;
         pthread_mutex_lock(&s->lock);
         s->running--;
         http__ran(s, j, cpu);

@@ -20,7 +20,7 @@ struct sockaddr_storage;
 
 /* How long pacing may hold a question at most, besides a quarter of the time it has; how often a held one is looked at again; how old a kept answer may be
  * while the server is pressed. */
-enum { HOLD_US_MAX = 10000000, HOLD_STEP_US = 100000, KEPT_PRESSED_US = 5000000 };
+enum { HOLD_US_MAX = 5000000, HOLD_STEP_US = 100000, KEPT_PRESSED_US = 5000000 };
 
 struct http_job {
     struct http_server *server;

@@ -70,10 +70,11 @@ struct http_job *http__next(struct http_server *s)
 {
     for (;;) {
         int64_t now = clock_monotonic_us(), wait_us;
+        bool pressed = atomic_load(&s->is_pressed);
         struct http_job *j = pick(s, now, &wait_us);
         if (j != NULL) {
-            if (s->head != NULL) {
-                pthread_cond_signal(&s->more); /* another worker looks at the rest, and at the clock */
+            if (s->head != NULL && (pressed || atomic_load(&s->is_pressed))) {
+                pthread_cond_signal(&s->more); /* another worker looks at the rest, and at the clock; else each that came has woken one */
             }
             return j;
         }
@@ -121,9 +122,9 @@ static void sweep(struct http_server *s)
 bool http__enqueue(struct http_server *s, struct http_job *j)
 {
     bool room;
-    int64_t cpu = s->o.pressed != NULL ? http__thread_us() : 0;
+    int64_t cpu = atomic_load(&s->is_pressed) ? http__thread_us() : 0; /* else nobody asks what it costs, and asking costs, too */
     pthread_mutex_lock(&s->lock);
-    spent(s, j, cpu - s->loop_us); /* what this thread did since the last job: to read this one, and to send answers */
+    spent(s, j, cpu > 0 && s->loop_us > 0 ? cpu - s->loop_us : 0); /* what this thread did since the last job: to read this one, and to send answers */
     s->loop_us = cpu;
     if (s->waiting >= s->o.jobs_max) {
         sweep(s);

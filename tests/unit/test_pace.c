@@ -193,7 +193,7 @@ Test(pace, none_waits_longer_than_a_quarter_of_its_time, .timeout = 60)
     struct running x = {0};
     int fds[QUESTIONS];
     atomic_store(&pressing, true);
-    start(&x, 2000);
+    start(&x, 12000);
     for (int i = 0; i < QUESTIONS; i++) {
         fds[i] = ask(&x, "GET", "/question", true);
     }
