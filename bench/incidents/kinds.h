@@ -30,4 +30,9 @@ void stationary(struct plan *p);
 /* kinds_ramp.c */
 void error_ramp(struct plan *p);
 
+/* kinds_people.c: what people did besides releases, and what ended by itself. */
+void deed_said(struct plan *p);
+void ended(struct plan *p);
+void flag_hosts(struct plan *p);
+
 #endif

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # Score `lq why` on generated incidents whose truth is known. bench/incidents/README.md states the rules.
 # SPDX-License-Identifier: MIT
-"""usage: score.py BUILD_DIR [--part tune|held-out|both] [--cases N] [--kind NAME]... [--lines-max N] [--json FILE] [--misses] [--z] [--jobs N] [--keep DIR]
+"""usage: score.py BUILD_DIR [--part tune|held-out|both] [--cases N] [--from-seed N] [--kind NAME]... [--lines-max N] [--json FILE] [--misses] [--z] [--jobs N] [--keep DIR]
 
 Runs `lqincident` and `lq why --format json` for every case and prints hit@1, hit@3, mean reciprocal rank, onset error, false claims and calibration,
-for each kind and in total, beside baselines. --cases N: N in all, spread over the kinds evenly. --z adds the baseline of the largest z-score
+for each kind and in total, beside baselines. --cases N: N in all, spread over the kinds evenly. --from-seed N: fresh cases, that no rule was made for. --z adds the baseline of the largest z-score
 (slow: it loads every case a second time). --misses lists the cases that were answered wrongly, and how to see them."""
 import argparse
 import concurrent.futures
@@ -271,7 +271,7 @@ def misses(rows):
 
 # ---- which cases ----
 
-def case_list(build, part, cases, only):
+def case_list(build, part, cases, only, from_seed):
     out = subprocess.run([os.path.join(build, "lqincident"), "--list"], check=True, stdout=subprocess.PIPE).stdout.decode()
     kinds = [tuple(row.split("\t")[:2]) for row in out.splitlines()]
     unknown = set(only) - {k for k, _ in kinds}
@@ -281,7 +281,7 @@ def case_list(build, part, cases, only):
     chosen = [(k, whole) for k, whole in chosen if part != "tune" or whole == "tune"]
     if not chosen:
         sys.exit(f"score.py: these kinds are set aside as a whole; use --part held-out")
-    picked, seed = [], 0
+    picked, seed = [], from_seed
     while len(picked) < cases:
         for k, whole in chosen:
             held = whole == "held-out" or seed % 2 == 1
@@ -297,6 +297,7 @@ def main():
     ap.add_argument("build")
     ap.add_argument("--part", choices=("tune", "held-out", "both"), default="tune")
     ap.add_argument("--cases", type=int, default=320)
+    ap.add_argument("--from-seed", type=int, default=0)
     ap.add_argument("--kind", action="append", default=[])
     ap.add_argument("--lines-max", type=int, default=160000)
     ap.add_argument("--json")
@@ -311,7 +312,7 @@ def main():
             sys.exit(f"score.py: {build} has no {program}; build it first (./run incidents does)")
     if a.keep:
         os.makedirs(a.keep, exist_ok=True)
-    chosen = case_list(build, a.part, a.cases, a.kind)
+    chosen = case_list(build, a.part, a.cases, a.kind, a.from_seed)
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
         rows = list(pool.map(lambda c: run_case(build, c[0], c[1], a), chosen))
     result = {}
