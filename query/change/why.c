@@ -282,7 +282,7 @@ static enum lq_err explain(struct why *y, struct lq_error *e)
     if (a->n_suspects == 0) {
         why__notice(a, "nothing in these logs changed before it started");
     } else if (strcmp(a->suspects[0].confidence, "low") == 0) {
-        why__notice(a, "no recorded change explains it: what is listed only came before it");
+        why__notice(a, "no recorded change explains it");
     }
     return LQ_OK;
 }

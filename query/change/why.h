@@ -44,6 +44,7 @@ enum why_term {
     WHY_AGE,      /* the errors come at the same age after it each time */
     WHY_REPEAT,   /* it came before other onsets too */
     WHY_EFFECT,   /* how much moved */
+    WHY_WORDS,    /* its message and those of the failures speak of the same thing */
     WHY_CAUSE,    /* its messages name a cause: a timeout, a full disk, an expired certificate */
     WHY_AGAINST,  /* what speaks against it: a precursor began before it, an older version fails too */
     WHY_TERMS,
@@ -74,6 +75,7 @@ struct why_suspect {
     const char *confidence, *kind, *title;
     struct why_subject subject;
     double score, terms[WHY_TERMS];
+    bool deed; /* something that people or programs did */
     int64_t time_us, low_us, high_us;
     uint32_t n_members, n_evidence, n_lines;
     struct why_member members[WHY_MEMBERS_MAX];

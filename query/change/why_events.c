@@ -22,7 +22,9 @@ enum {
     HOST_LOOK_S = 7200,
     ROLL_MAX_S = 6 * 3600, /* a deed that rolls over hosts for longer is taken for that long */
     DEED_PER_DAY = 6,
-    ONCE_PER_DAY = 2,
+    ONCE_PER_DAY = 6,
+    THEN_S = 900,
+    READY_S = 180, /* of its start, what a host says once belongs to that */
     NEAR_GAP_S = 600,
     INFERRED_MIN = 50 /* percent: less sure markers are shown, but suspected of nothing */
 };
@@ -286,9 +288,14 @@ static void said_once(struct why *y, uint32_t stream)
             errors += (double)x->errors[t];
         }
         const struct value_info info = *snapshot_value(y->s, st->info->id, x->dim, x->value);
-        if (count > (hosts > 1 ? hosts : 1) || errors > 0 || why__event_words(info.text, &kind) ||
-            why__cause_words(info.text) != NULL || at_start(st->info, info.first_us) ||
-            variant(y, st, x->dim, x->value)) {
+        int complains = why__complains(y, stream, x->value);
+        bool cause = why__cause_words(info.text) != NULL,
+             complaint = complains > 0 || errors > 0 || (complains < 0 && cause);
+        int64_t lead =
+            why__incident(y)->low_us - info.first_us; /* one line that names a cause, just then, is worth it */
+        bool then = cause && lead < THEN_S * US && info.first_us <= why__incident(y)->time_us;
+        if (count > (hosts > 1 ? hosts : 1) || why__event_words(info.text, &kind) || (complaint && !then) ||
+            at_start(st->info, info.first_us) || variant(y, st, x->dim, x->value)) {
             continue;
         }
         struct event e = {.kind = EVENT_ONCE,
@@ -326,7 +333,7 @@ static bool take_marker(void *ctx, const struct marker *m)
     }
     if (e.kind == EVENT_MARKER) {
         e.word = lq_str_is(m->kind, "format") ? NEW_FORMAT
-                 : lq_str_is(m->kind, "oom")  ? "killed for want of memory:"
+                 : lq_str_is(m->kind, "oom")  ? "killed for want of memory"
                                               : why__printf(y->a, "%.*s", (int)m->kind.n, m->kind.p);
     }
     e.name = why__printf(y->a, "%.*s", (int)m->name.n, m->name.p);
@@ -431,6 +438,20 @@ static void join_rollouts(struct why *y)
     }
 }
 
+/* "Ready", after a start: most of the hosts that said it had just started. A deed that falls into a long wave of starts
+ * over other hosts is one of its own. */
+static bool after_start(const struct event *once, const struct event *start)
+{
+    uint32_t near = 0;
+    for (uint32_t i = 0; i < once->n_hosts; i++) {
+        for (uint32_t k = 0; k < start->n_hosts; k++) {
+            near += lq_str_eq(once->hosts[i].name, start->hosts[k].name) &&
+                    llabs(once->hosts[i].time_us - start->hosts[k].time_us) <= READY_S * US;
+        }
+    }
+    return once->n_hosts == 0 || start->n_hosts == 0 || near * 2 > once->n_hosts;
+}
+
 /* Several messages of one deed are one event; a start message belongs to the release that it starts. */
 static void merge_events(struct why *y)
 {
@@ -476,7 +497,11 @@ static void merge_events(struct why *y)
             }
             bool form = e->inferred && e->kind == EVENT_MARKER && rank[b->kind] <= rank[EVENT_RESTART] &&
                         strcmp(e->word, NEW_FORMAT) == 0; /* what was released writes another log */
-            bool once = e->kind == EVENT_ONCE && rank[b->kind] <= rank[EVENT_RESTART]; /* "ready", after a start */
+            bool once = e->kind == EVENT_ONCE && rank[b->kind] <= rank[EVENT_RESTART] && after_start(e, b);
+            once = once || (e->kind == EVENT_ONCE && b->kind == EVENT_MARKER && gap <= 60 * US && after_start(e, b));
+            /* "shutting down", and then the start of another version */
+            once = once || (e->inferred && b->inferred && e->kind == EVENT_RESTART && b->kind <= EVENT_ROLLBACK &&
+                            e->n_hosts <= b->n_hosts && after_start(e, b));
             bool rolled_out = start && e->time_us >= b->time_us && b->stream == NO_DIM && !b->inferred &&
                               (b->kind == EVENT_RELEASE || b->kind == EVENT_ROLLBACK);
             bool close = start || twice || deploy || once || found ||

@@ -13,6 +13,7 @@
 #define US      1000000LL
 #define NO_DIM  UINT32_MAX
 #define WHY_FDR 0.05
+#define WHY_WAITS 2.5 /* mean times between, until all but one in twelve have been seen */
 
 enum { EVENTS_MAX = 160, EVENT_HOSTS_MAX = 64, INCIDENTS_MAX = 64, TARGET_PARTS_MAX = 3 };
 
@@ -54,6 +55,7 @@ struct event { /* something that people or programs did, at a known time */
     uint32_t n_hosts;
     struct event_host hosts[EVENT_HOSTS_MAX];
     bool inferred; /* a marker that logs show: what this finds itself stands for it */
+    const char *kin; /* a rare word that it shares with a message of the failures; NULL = none */
     double rate;   /* such events per second, over the range */
     uint32_t waves;
 };
@@ -183,6 +185,10 @@ int why__complains(const struct why *y, uint32_t stream, uint32_t template_value
 const char *why__cause_words(lq_str text);
 bool why__event_words(lq_str text, enum event_kind *kind);
 bool why__only_failure_words(lq_str text);
+bool why__word_of_any_failure(lq_str word);
+bool why__next_word(lq_str *rest, lq_str *word);
+/* why_kin.c: events and messages of the failures that speak of the same thing */
+void why__find_kin(struct why *y);
 /* why_where.c */
 void why__find_where(struct why *y);
 struct contrast {

@@ -8,8 +8,19 @@
 
 #include "query/change/why_rank.h"
 
-enum { MINE_MAX = 512, SHOWN = 6, AT_ONSET_SHOWN = 3, REPEAT_LOOK_S = 1800, STARTS_MAX = EVENTS_MAX };
-#define CALM_TREND 0.3 /* a message of everyday that comes more and more: it may be the work that a release brought */
+enum {
+    MINE_MAX = 512,
+    SHOWN = 6,
+    AT_ONSET_SHOWN = 3,
+    ALIKE_SHOWN = 2,
+    REPEAT_LOOK_S = 1800,
+    STARTS_MAX = EVENTS_MAX,
+    SOON_S = 300,
+    UNSEEN_S = 4 * 3600
+};
+#define FEW_P           0.05 /* so few failures are no surprise */
+#define CALM_TREND      0.3 /* a message of everyday that comes more and more: it may be the work that a release brought */
+#define DELAYED_SETTING 0.7 /* a setting, flag or rule waits for what needs it; a program that starts is used at once */
 #define DELAYED                                                                                                        \
     0.4 /* of causes act after a delay of any length: its chance alone fades with the logarithm of the gap */
 
@@ -26,21 +37,60 @@ static int64_t gap_of(const struct why *y, int64_t time_us)
     return gap < 0 ? 0 : gap;
 }
 
+/* Had it acted at once, failures would have come between it and the onset: how likely were so few of them? */
+static double few_between(const struct why *y, int64_t from_us, int64_t to_us)
+{
+    const struct incident *x = why__incident(y);
+    const struct target *t = &y->t;
+    double whole = 0, seen = 0, mean, sum, term;
+    if (t->kind != TARGET_SHARE || x->after <= x->before) {
+        return 1;
+    }
+    for (uint32_t i = 0; i < t->n; i++) {
+        int64_t at = (t->from_s + (int64_t)i * t->step_s) * US;
+        if (at >= from_us && at + t->step_s * US <= to_us) {
+            whole += t->den[i];
+            seen += t->num[i];
+        }
+    }
+    double spread = y->dispersion > 1 ? y->dispersion : 1;
+    mean = whole * (strcmp(x->type, "trend_change") == 0 ? (x->after + x->before) / 2 : x->after) / spread;
+    seen = floor(seen / spread);
+    if (mean > 200 || seen >= mean) {
+        return seen >= mean ? 1 : 0;
+    }
+    sum = term = exp(-mean);
+    for (double k = 1; k <= seen; k++) {
+        term *= mean / k;
+        sum += term;
+    }
+    return sum < 1 ? sum : 1;
+}
+
 static void time_terms(struct why *y, const struct event *e, struct why_suspect *s)
 {
     const struct incident *x = why__incident(y);
     int64_t gap = gap_of(y, e->time_us), wave = e->end_us - e->time_us;
     wave = wave > 3600 * US ? 3600 * US : wave;
-    double apart = (double)(gap > wave ? gap - wave : 0) / 1e6, days = (double)gap / 86400e6,
-           blur = (double)(x->high_us - x->low_us) / 1e6; /* the onset itself is known no better */
-    double close = exp(-apart / (AT_ONCE_S + (blur < 2 * 3600 ? blur : 2 * 3600)));
-    double chance = why__chance(e->rate, gap + (x->high_us - x->low_us) / 2), rare = -log10(chance + 1e-12) / 2.5;
+    int64_t from = e->time_us + wave + 60 * US, late = x->time_us - from;
+    double apart = (double)(late > 0 ? late : 0) / 1e6, days = (double)gap / 86400e6,
+           few = few_between(y, from, x->time_us) / FEW_P;
+    few = (few < 1 ? few : 1) * exp(-apart / UNSEEN_S);
+    double soon = exp(-apart / SOON_S), delayed = e->kind <= EVENT_RESTART ? DELAYED : DELAYED_SETTING,
+           close = delayed + (1 - delayed) * (soon > few ? soon : few);
+    int64_t off = x->time_us - e->time_us; /* chance knows nothing of the onset: any distance from it is as likely */
+    off = late > 0 ? late : off < 0 ? -off : 0;
+    double chance = why__chance(e->rate, off), rare = -log10(chance + 1e-12) / 2.5;
     double rest = 0.04 + 0.1 * exp(-days / 3);
     rare = rare > 1 ? 1 : rare < 0 ? 0 : rare;
-    s->terms[WHY_TIME] = (close > DELAYED ? close : DELAYED) * rare;
+    s->terms[WHY_TIME] = close * rare;
     s->terms[WHY_TIME] = s->terms[WHY_TIME] > rest ? s->terms[WHY_TIME] : rest;
     double before = why__not_after_start(y, e->time_us);
     gap = x->time_us - e->time_us;
+    if (e->kin != NULL) {
+        s->terms[WHY_WORDS] = 1;
+        why__add_evidence(s, why__printf(y->a, "messages of the failures speak of the same: \"%s\"", e->kin));
+    }
     s->terms[WHY_TIME] *= before;
     if (before < 1) { /* within a slow rise, but its start is an estimate */
         if (before < 0.2) {
@@ -91,7 +141,13 @@ double why__leads(const struct why *y, const struct finding *f)
         return 1;
     }
     int complains = why__complains(y, f->stream, f->value);
-    return complains > 0 ? 1 : f->shape != FINDING_TREND ? 0 : complains < 0 ? 1 : CALM_TREND;
+    return complains > 0 ? 1 : f->shape != FINDING_TREND ? 0 : CALM_TREND;
+}
+
+/* A new message that complains of nothing only says that the program is another one. */
+static bool calm(const struct why *y, const struct finding *f)
+{
+    return f->message && !f->failing && f->cause == NULL && why__complains(y, f->stream, f->value) == 0;
 }
 
 /* What began with the event. */
@@ -100,7 +156,7 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
     const struct finding *mine[MINE_MAX];
     const struct event *e = &y->events[i];
     struct kinds k = {false, false};
-    size_t n = 0, shown_at_onset = 0;
+    size_t n = 0, shown_at_onset = 0, shown = 0, alike = 0;
     for (size_t j = 0; j < y->n_findings && n < MINE_MAX; j++) {
         if (y->findings[j].accepted && y->findings[j].event == (int)i) {
             mine[n++] = &y->findings[j];
@@ -116,18 +172,21 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
             continue;
         }
         if (f->shape == FINDING_NEW) {
-            s->terms[WHY_NOVELTY] = 1 - (1 - s->terms[WHY_NOVELTY]) * (f->at_onset ? 0.7 : 0.4);
+            s->terms[WHY_NOVELTY] = 1 - (1 - s->terms[WHY_NOVELTY]) * (calm(y, f) ? 0.9 : f->at_onset ? 0.7 : 0.4);
             k.message = k.message || (!f->at_onset && f->message);
         } else if (!f->at_onset && !traffic && why__leads(y, f) > 0) {
             x *= why__leads(y, f);
             s->terms[WHY_TREND] = x > s->terms[WHY_TREND] ? x : s->terms[WHY_TREND];
             k.measure = k.measure || (f->metric == METRIC_MEASURE && x > 0.1);
-            k.message = k.message || (f->message && x > 0.1);
+            k.message = k.message || (f->message && x > 0.1 && why__leads(y, f) > CALM_TREND);
         }
         s->terms[WHY_CAUSE] = f->cause != NULL && f->message ? 1 : s->terms[WHY_CAUSE];
         why__add_member(y, s, f);
         shown_at_onset += f->at_onset;
-        if (s->n_members <= SHOWN && shown_at_onset <= AT_ONSET_SHOWN) {
+        alike += f->metric == METRIC_MEASURE && f->after > f->before;
+        bool again = f->metric == METRIC_MEASURE && f->after > f->before && alike > ALIKE_SHOWN; /* counted below */
+        if (shown < SHOWN && !again && shown_at_onset <= AT_ONSET_SHOWN) {
+            shown++;
             why__add_evidence(s, why__finding_text(y, f));
         }
         if (f->message && f->after > f->before) {
@@ -137,6 +196,9 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
             (f->shape == FINDING_TREND || f->shape == FINDING_NEW || f->shape == FINDING_STEP)) {
             why__spark(y, f, s);
         }
+    }
+    if (alike > ALIKE_SHOWN) {
+        why__add_evidence(s, why__printf(y->a, "%zu more measures rose with it", alike - ALIKE_SHOWN));
     }
     return k;
 }
@@ -225,10 +287,8 @@ static void recovery(struct why *y, const struct event *e, struct why_suspect *s
             return;
         }
         if (b != e && soon && later && b->kind == EVENT_RESTART && e->kind != EVENT_JOB) {
-            why__add_evidence(
-                s, why__printf(
-                       y->a, "a restart ended the errors for now: what failed was in the memory of the processes (%s)",
-                       why__event_title(y, b)));
+            why__add_evidence(s, why__printf(y->a, "the errors ended within %s of a start of the program (%s)",
+                                             why__lead(y, gap < 60 * US ? 60 * US : gap), why__event_title(y, b)));
             return;
         }
     }
@@ -271,47 +331,6 @@ static void repetition(struct why *y, const struct event *e, struct why_suspect 
     }
 }
 
-/* The same age at each onset: one after the other, or host by host. */
-static void age(struct why *y, const struct event *e, struct why_suspect *s)
-{
-    const struct incident *x = why__incident(y);
-    double ages[INCIDENTS_MAX], least = INFINITY, most = 0, longest = 0;
-    uint32_t n = 0;
-    if ((e->kind != EVENT_RESTART && e->kind != EVENT_RELEASE && e->kind != EVENT_ROLLBACK) ||
-        x->time_us - e->time_us < 1800 * US) {
-        return;
-    }
-    for (uint32_t i = 0; i < y->n_incidents; i++) {
-        int64_t start = INT64_MIN;
-        for (uint32_t j = 0; j < y->n_events; j++) {
-            const struct event *b = &y->events[j];
-            bool starts = b->kind == EVENT_RESTART || b->kind == EVENT_RELEASE || b->kind == EVENT_ROLLBACK;
-            start = starts && b->time_us <= y->incidents[i].time_us && b->time_us > start ? b->time_us : start;
-        }
-        bool again = i > 0 && start < y->incidents[i - 1].time_us; /* a second onset of the same run of the program */
-        if (start != INT64_MIN && !again) {
-            ages[n++] = (double)(y->incidents[i].time_us - start) / 1e6;
-        } else if (start != INT64_MIN) {
-            longest = INFINITY;
-        }
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        least = ages[i] < least ? ages[i] : least;
-        most = ages[i] > most ? ages[i] : most;
-    }
-    bool last_start = true;
-    for (uint32_t j = 0; j < y->n_events; j++) {
-        const struct event *b = &y->events[j];
-        bool starts = b->kind == EVENT_RESTART || b->kind == EVENT_RELEASE || b->kind == EVENT_ROLLBACK;
-        last_start = last_start && !(starts && b->time_us > e->time_us && b->time_us <= x->time_us);
-    }
-    if (n >= 2 && last_start && longest < INFINITY && most - least <= (0.06 * most > 600 ? 0.06 * most : 600)) {
-        s->terms[WHY_AGE] = n >= 3 ? 1 : 0.9;
-        why__add_evidence(s, why__printf(y->a, "%u onsets came at the same age: %s to %s after a start", n,
-                                         why__lead(y, (int64_t)(least * 1e6)), why__lead(y, (int64_t)(most * 1e6))));
-    }
-}
-
 /* What leads to the errors began before the event: then it is not its effect. */
 static void precursor(struct why *y, uint32_t i, struct why_suspect *s)
 {
@@ -348,7 +367,7 @@ static const char *confidence(struct why *y, const struct why_suspect *s, const 
         return "high";
     }
     return t[WHY_TREND] > 0.2 || t[WHY_CONTRAST] > 0.5 || t[WHY_REPEAT] > 0.5 || t[WHY_AGE] > 0.5 ||
-                   (close && rare && t[WHY_TIME] > 0.3)
+                   (close && rare && s->score > 0.5)
                ? "medium"
                : "low";
 }
@@ -362,6 +381,7 @@ static void judge(struct why *y, uint32_t i, struct why_suspect *s)
     const struct event *e = &y->events[i];
     *s = (struct why_suspect){.kind = kinds[e->kind],
                               .title = why__event_title(y, e),
+                              .deed = true,
                               .time_us = e->time_us,
                               .low_us = e->time_us,
                               .high_us = e->end_us};
@@ -385,7 +405,7 @@ static void judge(struct why *y, uint32_t i, struct why_suspect *s)
     contrast(y, e, s);
     recovery(y, e, s);
     repetition(y, e, s);
-    age(y, e, s);
+    why__age(y, e, s);
     precursor(y, i, s);
     s->score = why__combine(s, true);
     s->confidence = confidence(y, s, e, k);

@@ -208,7 +208,7 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
         s->terms[WHY_TREND] *= 0.4 + 0.6 * closeness(y, first); /* a sudden flood hurts soon, or it did not */
     }
     s->terms[WHY_EFFECT] = why__strength(first);
-    double host = same_host(y, first);
+    double host = only_failure(first) ? 0 : same_host(y, first);
     s->terms[WHY_CONTRAST] = first->shape == FINDING_SILENCE ? 0.8 : host > 0 ? host : concentration(y, s);
     if (first->metric == METRIC_IDENTITIES) {
         double share = first->after * (first->failing ? 1 : 1.5);
@@ -248,18 +248,23 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
         s->score *= 0.7; /* slowness so close to the errors is more often their twin than their cause */
     } else if (first->message && first->failing && first->cause == NULL && s->terms[WHY_CONTRAST] < 0.5) {
         /* it says that something failed, not why; less when it always said so, or says no more than that */
-        s->score *= only_failure(first) ? 0.4 : first->shape == FINDING_NEW ? 0.7 : 0.5;
+        s->score *= only_failure(first) ? 0.4 : first->shape == FINDING_NEW ? 0.9 : 0.5;
     }
     s->score *= line_share(y, first) ? 0.6 : 1;
     bool symptom = first->dim != NO_DIM && !first->message && first->failing && !y->a->requests_kind; /* an exception */
-    bool harmless = first->shape == FINDING_NEW && !first->message && first->stream == y->target_stream &&
-                    !first->failing && s->terms[WHY_CONTRAST] == 0 && first->metric != METRIC_IDENTITIES &&
+    bool place = !first->message && first->stream == y->target_stream && first->metric != METRIC_IDENTITIES &&
+                 (first->shape == FINDING_NEW || first->metric == METRIC_SHARE),
+         everyday = first->message && first->cause == NULL && first->shape == FINDING_NEW &&
+                    why__complains(y, first->stream, first->value) == 0;
+    bool harmless = (place || everyday) && !first->failing && s->terms[WHY_CONTRAST] == 0 &&
                     first->time_us < why__incident(y)->low_us - AT_ONCE_S * US;
     s->score *= symptom ? 0.6 : 1;
-    s->score *= harmless ? 0.5 : 1; /* new, and it does not fail */
+    bool old = (first->message || first->shape == FINDING_NEW) && s->terms[WHY_TIME] < 0.3 &&
+               s->terms[WHY_TREND] < 0.3; /* it came long ago, and led to nothing since */
+    s->score *= harmless ? 0.5 : old ? 0.6 : 1;
     bool sure = !symptom && host == 0 && s->terms[WHY_CONTRAST] > 0.6 && s->terms[WHY_NOVELTY] > 0.5 &&
                 s->terms[WHY_TIME] > 0.5 && (first->metric == METRIC_IDENTITIES || first->shape == FINDING_NEW);
-    s->confidence = sure ? "high" : s->score > 0.55 ? "medium" : "low";
+    s->confidence = sure ? "high" : s->score > 0.5 ? "medium" : "low";
 }
 
 /* Where the errors are, when nothing else says so. */
@@ -271,7 +276,9 @@ static void judge_where(struct why *y)
         return;
     }
     for (uint32_t i = 0; i < a->n_suspects; i++) {
-        if (a->suspects[i].terms[WHY_CONTRAST] > 0.5 && a->suspects[i].terms[WHY_TIME] > 0.3) {
+        const struct why_suspect *s = &a->suspects[i];
+        bool known = s->deed && s->confidence[0] != 'l';
+        if ((s->terms[WHY_CONTRAST] > 0.5 || known) && s->terms[WHY_TIME] > 0.3) {
             return;
         }
     }
@@ -302,7 +309,8 @@ void why__judge_loose(struct why *y)
     for (size_t i = 0; i < y->n_findings && n < LOOSE_MAX; i++) {
         const struct finding *f = &y->findings[i];
         bool in = y->o->lookback_us == 0 || f->time_us >= x->time_us - y->o->lookback_us;
-        if (usable(f) && in && f->time_us <= x->high_us + 120 * US) {
+        bool seen_late = f->shape == FINDING_NEW && f->at_onset;
+        if (usable(f) && in && (seen_late || f->time_us <= x->high_us + 120 * US)) {
             loose[n++] = f;
         }
     }

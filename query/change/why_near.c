@@ -15,6 +15,7 @@
 
 enum {
     LOOK_S = 2 * 3600,
+    LATE_S = 1800,
     COUNT_MIN = 6,
     NOVEL_MIN = 3,
     MEASURED_MIN = 60,
@@ -89,7 +90,7 @@ static void test_new(struct why *y, uint32_t stream, const struct grid_series *x
 {
     const struct grid_stream *st = &y->near.streams[stream];
     const struct value_info v = *snapshot_value(y->s, st->info->id, x->dim, x->value);
-    if (v.first_us < grid_time_us(&y->near, o->from) || v.first_us > o->high_us + 2 * y->near.step_s * US ||
+    if (v.first_us < grid_time_us(&y->near, o->from) || v.first_us > o->high_us + LATE_S * US ||
         v.first_us <= st->info->first_us + 300 * US) {
         return;
     }
@@ -106,9 +107,14 @@ static void test_new(struct why *y, uint32_t stream, const struct grid_series *x
         far += (double)y->far.streams[stream].total.count[t];
     }
     before += far;
-    bool failure =
-        stream == y->target_stream && y->tells[x->dim] && errors * 2 > count; /* a new status that means failure */
-    if (count < NOVEL_MIN || before <= 0 || failure) {
+    bool failure = stream == y->target_stream && y->tells[x->dim] && errors * 2 > count &&
+                   !why__is_template(st->info->schema, x->dim); /* a new status that means failure */
+    double rate = count / ((double)(o->n - first) * (double)y->near.step_s), late = WHY_WAITS / (rate + 1e-9);
+    bool complaint =
+        why__is_template(st->info->schema, x->dim) && (errors * 2 > count || why__complains(y, stream, x->value) > 0);
+    late = complaint ? (late < LATE_S ? late : LATE_S) : 0; /* what is rare is seen late */
+    late = late > 2 * (double)y->near.step_s ? late : 2 * (double)y->near.step_s;
+    if (count < NOVEL_MIN || before <= 0 || failure || v.first_us > o->high_us + (int64_t)(late * 1e6)) {
         return;
     }
     struct finding *f = why__add_finding(y, stream, x->dim, x->value);
@@ -118,7 +124,7 @@ static void test_new(struct why *y, uint32_t stream, const struct grid_series *x
     f->failing = errors * 2 > count;
     f->time_us = f->low_us = f->high_us = v.first_us;
     f->at_onset = v.first_us >= o->low_us - y->near.step_s * US;
-    f->after = count / ((double)(o->n - first) * (double)y->near.step_s);
+    f->after = rate;
     f->p = pow((since + 1) / (before + since + 1), (steps < count ? steps : count));
     f->p = f->p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : f->p;
     double usual = novelty_rate(novelties, (double)v.count);

@@ -14,6 +14,8 @@
  *      age       each start is followed by an onset at the same age   -
  *      repeat    it came before other onsets too, beyond chance       -
  *      effect    -                                                    how far it moved
+ *      words     its message shares a rare word with those of the       -
+ *                failures
  *      cause     a message that came with it names a cause            the same
  *      against   what leads to the errors began before it; hosts without it fail as much
  *
@@ -29,12 +31,11 @@
 #include "query/change/why_rank.h"
 
 enum { WAIT_MAX_S = 2 * 3600 };
-#define WAITS 2.5 /* mean times between, until all but one in twelve have been seen */
 
-const char *const why_term_names[WHY_TERMS] = {"time", "trend",  "novelty", "contrast", "recovery",
-                                               "age",  "repeat", "effect",  "cause",    "against"};
-static const double event_weights[WHY_TERMS] = {0.72, 0.7, 0.35, 0.85, 0.6, 0.85, 0.8, 0, 0.15, 0};
-static const double loose_weights[WHY_TERMS] = {0.35, 0.55, 0.25, 0.5, 0.3, 0, 0, 0.2, 0.35, 0};
+const char *const why_term_names[WHY_TERMS] = {"time",   "trend",  "novelty", "contrast", "recovery", "age",
+                                               "repeat", "effect", "words",   "cause",    "against"};
+static const double event_weights[WHY_TERMS] = {0.72, 0.7, 0.35, 0.85, 0.6, 0.85, 0.8, 0, 0.5, 0.15, 0};
+static const double loose_weights[WHY_TERMS] = {0.35, 0.55, 0.25, 0.5, 0.3, 0, 0, 0.2, 0, 0.35, 0};
 
 double why__combine(const struct why_suspect *s, bool event)
 {
@@ -45,29 +46,38 @@ double why__combine(const struct why_suspect *s, bool event)
     return (1 - rest) * (1 - 0.7 * s->terms[WHY_AGAINST]);
 }
 
-/* A message that comes with nearly every start or stop says that there was one, nothing else. */
+/* A message that comes with nearly every start or stop says that there was one, nothing else. One that complains must
+ * have come with two of them: it may be what the only one broke. */
 static bool comes_with_events(const struct why *y, const struct finding *f)
 {
     const struct grid *g = &y->far;
     const struct grid_stream *st = &g->streams[f->stream];
     double with = 0, all = 0;
-    int64_t slack = 900 > g->step_s ? 900 * US : g->step_s * US;
+    uint32_t starts = 0;
+    int64_t slack = 900 > g->step_s ? 900 * US : g->step_s * US, last = INT64_MIN;
     for (uint32_t i = 0; i < st->n_series; i++) {
         if (st->series[i].dim != f->dim || st->series[i].value != f->value) {
             continue;
         }
         for (uint32_t t = 0; t < g->steps; t++) {
-            bool near = false;
-            for (uint32_t k = 0; k < y->n_events && st->series[i].count[t] > 0 && !near; k++) {
+            const struct event *near = NULL;
+            for (uint32_t k = 0; k < y->n_events && st->series[i].count[t] > 0 && near == NULL; k++) {
                 const struct event *e = &y->events[k];
                 near = grid_time_us(g, t) >= e->time_us - slack && grid_time_us(g, t) <= e->end_us + slack &&
-                       e->kind <= EVENT_RESTART;
+                               e->kind <= EVENT_RESTART
+                           ? e
+                           : NULL;
             }
-            with += near ? (double)st->series[i].count[t] : 0;
+            if (near != NULL && near->time_us > last) {
+                starts++;
+                last = near->end_us + 2 * slack;
+            }
+            with += near != NULL ? (double)st->series[i].count[t] : 0;
             all += (double)st->series[i].count[t];
         }
     }
-    return all > 0 && with > 0.8 * all;
+    bool complaint = f->failing || f->cause != NULL || why__complains(y, f->stream, f->value) > 0;
+    return all > 0 && with > 0.8 * all && (starts > 1 || !complaint);
 }
 
 /* Clocks of two logs differ a little, and where a rise builds up its interval is itself an estimate. */
@@ -106,6 +116,31 @@ static bool grows(const struct why *y, const struct finding *f, int event)
     return false;
 }
 
+/* A message that comes from hosts of all kinds, when the event was on few of them. Where those write nothing of it, they
+ * may be another service, that the others ask. */
+static bool elsewhere(const struct why *y, const struct finding *f, const struct event *e)
+{
+    const struct grid_stream *st = &y->near.streams[f->stream];
+    double there = 0, all = 0;
+    if (!f->message || e->kind > EVENT_RESTART || e->stream == NO_DIM || coverage(y, e) > 0.5 || st->windows == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < st->n_windows; i++) {
+        const uint32_t *ids = snapshot_series(y->s, st->info->id, i);
+        double n = (double)st->windows[i].count[0] + (double)st->windows[i].count[1];
+        if (n > 0 && ids[f->dim] == f->value) {
+            lq_str host = snapshot_value(y->s, st->info->id, DIM_HOST, ids[DIM_HOST])->text;
+            bool has = false;
+            for (uint32_t k = 0; k < e->n_hosts; k++) {
+                has = has || lq_str_eq(e->hosts[k].name, host);
+            }
+            there += has ? n : 0;
+            all += n;
+        }
+    }
+    return there > 0 && there < 0.7 * all;
+}
+
 /* The event that a finding belongs to: its interval holds the event, or it appeared within hours after it. The nearest
  * one. */
 static void assign(struct why *y, struct finding *f)
@@ -118,7 +153,7 @@ static void assign(struct why *y, struct finding *f)
                         : f->near   ? 1800 * US
                                     : 3 * 3600 * US;
         if (f->shape == FINDING_NEW && f->after > 0) { /* what comes twice an hour is not seen at once */
-            int64_t wait = (int64_t)(WAITS / f->after * 1e6);
+            int64_t wait = (int64_t)(WHY_WAITS / f->after * 1e6);
             wait = wait < WAIT_MAX_S * US ? wait : WAIT_MAX_S * US;
             after = after > wait ? after : wait;
         }
@@ -134,7 +169,7 @@ static void assign(struct why *y, struct finding *f)
         if (f->shape == FINDING_TREND && !f->near && f->dim != DIM_HOST) {
             gap = (int64_t)((double)(gap + 600 * US) / coverage(y, e));
         }
-        if (with && e->time_us <= why__latest(y) && (itself ? 0 : gap) < best) {
+        if (with && e->time_us <= why__latest(y) && !elsewhere(y, f, e) && (itself ? 0 : gap) < best) {
             best = itself ? 0 : gap;
             f->event = (int)i;
         }
@@ -168,13 +203,7 @@ static void clear(struct why *y, const char *title, int64_t time_us, const char 
 
 static bool is_event(const struct why_suspect *s)
 {
-    static const char *const kinds[] = {"release", "rollback", "restart", "config", "marker", "spike"};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcmp(s->kind, kinds[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return s->deed && strcmp(s->kind, "new_template") != 0;
 }
 
 /* Why an event that another suspect beats is cleared. */
@@ -220,11 +249,13 @@ static void chain(struct why *y)
     for (uint32_t i = 0; i < a->n_suspects; i++) {
         const struct why_suspect *s = &a->suspects[i];
         bool leads = s->time_us < x->low_us - 3600 * US && s->terms[WHY_AGAINST] < 0.4;
-        trend = leads && s->terms[WHY_TREND] > trend ? s->terms[WHY_TREND] : trend;
+        bool symptom = !is_event(s) && s->subject.dim[0] != NULL && strcmp(s->subject.dim[0], "template") != 0;
+        double leading = s->terms[WHY_TREND] * (symptom ? 0.6 : 1); /* slower and slower: of what, the message says */
+        trend = leads && leading > trend ? leading : trend;
     }
     for (uint32_t i = 0; i < a->n_suspects && trend >= 0.5; i++) {
         struct why_suspect *s = &a->suspects[i];
-        if (!is_event(s) && s->time_us >= x->low_us - 60 * US && s->terms[WHY_TREND] < 0.3 &&
+        if (!s->deed && s->time_us >= x->low_us - 60 * US && s->terms[WHY_TREND] < 0.3 &&
             strcmp(s->kind, "silence") != 0 && strcmp(s->confidence, "high") != 0) {
             s->score *= 1 - 0.5 * trend;
             why__add_evidence(s, "what leads to the errors began long before it");
@@ -243,7 +274,9 @@ static void sift(struct why *y)
     chain(y);
     qsort(a->suspects, a->n_suspects, sizeof *a->suspects, better);
     const struct why_suspect first = a->suspects[0];
-    bool evidence = strcmp(first.confidence, "low") != 0;
+    /* What came with the errors may be their effect: what people did before stays in sight. */
+    bool effect = !first.deed && first.time_us >= why__incident(y)->low_us && first.terms[WHY_CONTRAST] < 0.5,
+         evidence = strcmp(first.confidence, "low") != 0 && !effect;
     for (uint32_t i = 0; i < a->n_suspects; i++) {
         struct why_suspect *s = &a->suspects[i];
         bool weak = s->terms[WHY_TREND] < 0.15 && s->terms[WHY_CONTRAST] == 0 && s->terms[WHY_RECOVERY] == 0 &&
@@ -253,7 +286,7 @@ static void sift(struct why *y)
         for (uint32_t k = 0; k < kept; k++) {
             again = again || (one_place(s, &a->suspects[k]) && !is_event(s));
         }
-        bool stale = i > 0 && !is_event(s) && level(s) == 0 && s->terms[WHY_TIME] < 0.3 &&
+        bool stale = i > 0 && !s->deed && level(s) == 0 && s->terms[WHY_TIME] < 0.3 &&
                      s->terms[WHY_TREND] < 0.3; /* new long ago, and no more */
         if (again || stale) {
             continue;
@@ -286,6 +319,7 @@ void why__rank(struct why *y)
             }
         }
     }
+    why__find_kin(y);
     why__judge_events(y);
     why__judge_loose(y);
     sift(y);

@@ -16,6 +16,8 @@ int64_t why__latest(const struct why *y);
  * complain of nothing. */
 double why__leads(const struct why *y, const struct finding *f);
 double why__combine(const struct why_suspect *s, bool event);
+/* why_age.c: did the failures come at the same age after each start? */
+void why__age(struct why *y, const struct event *e, struct why_suspect *s);
 void why__judge_events(struct why *y);
 void why__judge_loose(struct why *y);
 /* The series of a finding on the axis of the answer, for a sparkline. */

@@ -146,14 +146,79 @@ const char *why__cause_words(lq_str text)
     return NULL;
 }
 
+/* Words that stand in the report of any failure: what is left when they are taken away says of which kind it was. */
+static const char of_any_failure[] =
+    " a abort aborted after again an and any api app application are at attempt attempts be by call called calling can "
+    "cannot "
+    "catch caught client code completed could did do does done due during encountered end ended endpoint error errors "
+    "exception exceptions execute executing execution fail failed failing fails failure failures fatal for from gave "
+    "get "
+    "giving got had handle handled handler handling has have head http https id in internal into is it its last method "
+    "ms msg message not null of on operation or our out patch path post problem process processed processing put "
+    "reason "
+    "received reply req request requests resp responded response result resulted retries retry retrying returned "
+    "returning "
+    "route s sec seconds see serve served server service serving severe some something stack status step task that the "
+    "there this thrown time to trace trying unable uncaught unexpected unhandled unknown up uri url user warn warning "
+    "was "
+    "web went were when while with worker wrong ";
+
+bool why__word_of_any_failure(lq_str word)
+{
+    char w[32];
+    size_t n = word.n;
+    if (n + 2 >= sizeof w) {
+        return false;
+    }
+    w[0] = ' ';
+    for (size_t i = 0; i < n; i++) {
+        w[i + 1] = (char)tolower((unsigned char)word.p[i]);
+    }
+    w[n + 1] = ' ';
+    w[n + 2] = '\0';
+    return strstr(of_any_failure, w) != NULL;
+}
+
+/* The next run of letters and digits that has a letter; false at the end. Paths are no words. */
+bool why__next_word(lq_str *rest, lq_str *word)
+{
+    size_t i = 0;
+    while (i < rest->n) {
+        size_t end = i;
+        bool path = false;
+        for (; end < rest->n && rest->p[end] != ' '; end++) {
+            path = path || rest->p[end] == '/';
+        }
+        if (path && (i == 0 || rest->p[i - 1] == ' ')) {
+            i = end;
+            continue;
+        }
+        bool letter = false;
+        size_t j = i;
+        for (; j < rest->n && is_word(rest->p[j]); j++) {
+            letter = letter || !isdigit((unsigned char)rest->p[j]);
+        }
+        *word = (lq_str){rest->p + i, j - i};
+        i = j > i ? j : i + 1;
+        if (letter) {
+            *rest = (lq_str){rest->p + i, rest->n - i};
+            return true;
+        }
+    }
+    *rest = (lq_str){rest->p + rest->n, 0};
+    return false;
+}
+
 /* What a program says of any request that failed, whatever the reason. */
 bool why__only_failure_words(lq_str text)
 {
-    struct words w;
-    words_of(text, &w);
-    return has_any(&w, "request failed|failed request|request <*> failed|failed to process|failed to handle|failed to "
-                       "serve|error processing|error handling|internal server error|status <*>|status 5*|status=5*|"
-                       "http 5*|responded with error");
+    lq_str rest = text, word;
+    while (why__next_word(&rest, &word)) {
+        if (!why__word_of_any_failure(word)) {
+            return false;
+        }
+    }
+    return text.n > 0;
 }
 
 bool why__event_words(lq_str text, enum event_kind *kind)
@@ -168,6 +233,8 @@ bool why__event_words(lq_str text, enum event_kind *kind)
     }
     return false;
 }
+
+static const char level_words[] = "warn|warning|error|err|crit|critical|fatal|alert|emerg|severe|panic";
 
 static bool is_warning(lq_str level)
 {
@@ -195,6 +262,11 @@ int why__complains(const struct why *y, uint32_t stream, uint32_t template_value
         if (ids[template] == template_value && ids[level] != VALUE_ABSENT) {
             return is_warning(snapshot_value(y->s, info->id, level, ids[level])->text);
         }
+    }
+    if (template != NO_DIM) { /* "error: …" */
+        struct words w;
+        words_of(snapshot_value(y->s, info->id, template, template_value)->text, &w);
+        return has_any(&w, level_words) ? 1 : -1;
     }
     return -1;
 }

@@ -141,6 +141,21 @@ Test(words, only_failure)
     cr_expect(why__only_failure_words(LQ_STR("Internal Server Error")));
     cr_expect_not(why__only_failure_words(LQ_STR("could not extend file: No space left on device")));
     cr_expect_not(why__only_failure_words(LQ_STR("")));
+    cr_expect(why__only_failure_words(LQ_STR("Unhandled exception while processing request <*>")));
+    cr_expect(why__only_failure_words(LQ_STR("GET /checkout/basket <*> failed after <*> ms")),
+              "a path says where, not why");
+    cr_expect_not(why__only_failure_words(LQ_STR("license of module export has ended; request <*> refused")));
+}
+
+Test(words, next_word)
+{
+    static const char *const want[] = {"Rotated", "secret", "db1", "checkout", "v2"};
+    lq_str rest = LQ_STR("Rotated secret /var/lib/x <*> 42 db1: checkout_v2"), w;
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        cr_assert(why__next_word(&rest, &w), "%s", want[i]);
+        cr_expect(lq_str_is(w, want[i]), "%s", want[i]);
+    }
+    cr_expect_not(why__next_word(&rest, &w));
 }
 
 Test(words, deeds)
