@@ -86,6 +86,26 @@ static inline struct store *open_store(const char *dir, struct store_options o)
     return s;
 }
 
+/* The first `n` generated records, by one flush; `alter` may change each before. */
+static inline void fill_generated(struct store *s, uint32_t n, void (*alter)(uint32_t i, struct generated *g))
+{
+    struct generated g;
+    struct lq_error e = {0};
+    struct stream_use *use = NULL;
+    struct window *w = NULL;
+    cr_assert(window_new(s, &w, &e) == LQ_OK && stream_use_open(s, &web_schema, &use, &e) == LQ_OK, "%s", e.msg);
+    for (uint32_t i = 0; i < n; i++) {
+        generate(i, &g);
+        if (alter != NULL) {
+            alter(i, &g);
+        }
+        window_observe(w, use, &g.r);
+    }
+    cr_assert(store_flush(s, &w, 1, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
+    window_free(&w);
+    stream_use_close(&use);
+}
+
 static inline void digest_of(struct store *s, char hex[33], bool *capped)
 {
     struct snapshot *snap = NULL;

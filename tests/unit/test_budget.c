@@ -14,30 +14,22 @@ static struct store *store;
 static struct snapshot *snap;
 
 /* A release, and long after it one route that fails. */
+static void fail_late(uint32_t i, struct generated *g)
+{
+    bool fails = i >= ONSET && strcmp(g->route, "/r7") == 0;
+    g->r.error = fails || i % 997 == 0;
+    g->r.success = !g->r.error;
+    g->dims[0] = g->r.error ? LQ_STR("true") : LQ_STR("false");
+    g->dims[3] = i >= RELEASE ? LQ_STR("2.0") : LQ_STR("1.9");
+    g->dims[5] = g->r.error ? LQ_STR("500") : LQ_STR("200");
+}
+
 static void open_all(void)
 {
-    struct generated g;
     struct lq_error e = {0};
-    struct stream_use *use;
-    struct window *w = NULL;
     temp_dir(dir);
     store = open_store(dir, (struct store_options){0});
-    cr_assert(window_new(store, &w, &e) == LQ_OK, "%s", e.msg);
-    cr_assert(stream_use_open(store, &web_schema, &use, &e) == LQ_OK, "%s", e.msg);
-    for (uint32_t i = 0; i < RECORDS; i++) {
-        generate(i, &g);
-        bool fails = i >= ONSET && strcmp(g.route, "/r7") == 0;
-        g.r.error = fails || i % 997 == 0;
-        g.r.success = !g.r.error;
-        g.dims[0] = g.r.error ? LQ_STR("true") : LQ_STR("false");
-        g.dims[3] = i >= RELEASE ? LQ_STR("2.0") : LQ_STR("1.9");
-        g.dims[5] = g.r.error ? LQ_STR("500") : LQ_STR("200");
-        window_observe(w, use, &g.r);
-    }
-    struct window *const windows[] = {w};
-    cr_assert(store_flush(store, windows, 1, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
-    window_free(&w);
-    stream_use_close(&use);
+    fill_generated(store, RECORDS, fail_late);
     cr_assert(snapshot_open(store, &snap, &e) == LQ_OK, "%s", e.msg);
 }
 

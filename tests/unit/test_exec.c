@@ -16,22 +16,10 @@ static struct snapshot *snap;
 
 static void open_all(void)
 {
-    struct generated g;
     struct lq_error e = {0};
-    struct stream_use *use;
     temp_dir(dir);
     store = open_store(dir, (struct store_options){0});
-    struct window *w = NULL;
-    cr_assert(window_new(store, &w, &e) == LQ_OK, "%s", e.msg);
-    cr_assert(stream_use_open(store, &web_schema, &use, &e) == LQ_OK, "%s", e.msg);
-    for (uint32_t i = 0; i < RECORDS; i++) {
-        generate(i, &g);
-        window_observe(w, use, &g.r);
-    }
-    struct window *const windows[] = {w};
-    cr_assert(store_flush(store, windows, 1, NULL, 0, NULL, 0, 1, &e) == LQ_OK, "%s", e.msg);
-    window_free(&w);
-    stream_use_close(&use);
+    fill_generated(store, RECORDS, NULL);
     cr_assert(snapshot_open(store, &snap, &e) == LQ_OK, "%s", e.msg);
 }
 
