@@ -6,6 +6,7 @@
 #include "ingest/flusher.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -13,7 +14,7 @@
 #include "ingest/log.h"
 #include "ingest/loop.h"
 
-enum { RETRY_US = 1000000, ANSWER_US = 200000, MAINTAIN_STEP = 64, BATCHES_MAX = 4 * LOOPS_MAX };
+enum { RETRY_US = 1000000, ANSWER_US = 200000, TRIM_US = 60000000, MAINTAIN_STEP = 64, BATCHES_MAX = 4 * LOOPS_MAX };
 
 struct flusher {
     struct store *store;
@@ -29,6 +30,7 @@ struct flusher {
     uint64_t lost_lines;
     struct flusher_stats stats;
     int64_t failed_us; /* monotonic: since when commits fail; 0 = they do not */
+    int64_t trim_us;   /* when memory is given back next */
     struct log_limit limit;
 };
 
@@ -157,7 +159,7 @@ static void settled(struct flusher *f, enum lq_err err, uint64_t lines, int64_t 
     pthread_mutex_unlock(&f->lock);
 }
 
-/* Retention and compaction. */
+/* Retention and compaction. What merging an hour took is given back after it: malloc would keep it. */
 static void maintain(struct flusher *f)
 {
     struct lq_error e = {0};
@@ -165,6 +167,10 @@ static void maintain(struct flusher *f)
     enum lq_err err = store_maintain(f->store, MAINTAIN_STEP, MAINTAIN_DUE, &more, &e);
     if (err != LQ_OK && log_may(&f->limit)) {
         log_failure(LOG_WARN, &e);
+    }
+    if (!more && clock_monotonic_us() >= f->trim_us) {
+        malloc_trim(0);
+        f->trim_us = clock_monotonic_us() + TRIM_US;
     }
 }
 
