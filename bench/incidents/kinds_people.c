@@ -136,9 +136,8 @@ void ended(struct plan *p)
     };
     struct world *w = p->w;
     unsigned k = world_pick(w, sizeof ends / sizeof ends[0]);
-    char says[WORLD_TEXT_MAX], has[WORLD_TEXT_MAX], before[WORLD_TEXT_MAX];
+    char says[WORLD_TEXT_MAX], before[WORLD_TEXT_MAX];
     kind_text(says, ends[k].says, w->upstream);
-    kind_text(has, ends[k].has, w->upstream);
     double t = kind_moment(p, 0.3, 0.9), end = kind_end(p, t);
     plan_distract(p, 1 + world_pick(w, 3));
     if (rng_chance(&w->rng, 0.5)) {
@@ -150,7 +149,7 @@ void ended(struct plan *p)
     }
     struct effect like = {.routes = kind_route(p), .fail = world_between(w, 0.15, 0.9)};
     fail_in_words(p, t, end, &like, says);
-    want_text(p, t - 0.1, t + 0.5, has);
+    want_text(p, t - 0.1, t + 0.5, ends[k].has);
     plan_onset(p, t);
     p->end_h = end;
     p->high_allowed = true;
