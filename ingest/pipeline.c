@@ -69,6 +69,7 @@ enum lq_err pipeline_new(struct store *s, struct formats *formats, const struct 
     p->window_lines = c->window_lines;
     p->window_bytes = WINDOWS_BYTES_MAX / (2 * (c->threads > 0 ? c->threads : 1)); /* a loop has two */
     p->window_bytes = p->window_bytes > WINDOW_BYTES_MIN ? p->window_bytes : WINDOW_BYTES_MIN;
+    p->memo = memo_new();
     enum lq_err err = batch_new(s, loop, &p->open, e);
     if (err == LQ_OK) {
         err = batch_new(s, loop, &p->spare, e);
@@ -88,6 +89,7 @@ void pipeline_free(struct pipeline **pp)
         LQ_ASSERT(p->sampling == NULL && p->bindings == NULL && p->feeds == NULL);
         batch_free(&p->open);
         batch_free(&p->spare);
+        memo_free(&p->memo);
         free(p);
         *pp = NULL;
     }
@@ -156,7 +158,7 @@ static bool same_labels(const struct labels *a, const struct labels *b)
 
 static enum lq_err binding_open(struct pipeline *p, struct binding *b, struct lq_error *e)
 {
-    struct parser_config c = {.format = b->format, .labels = &b->labels, .tz = b->tz, .reference_us = p->now_us};
+    struct parser_config c = {.format = b->format, .labels = &b->labels, .tz = b->tz, .reference_us = p->now_us, .memo = p->memo};
     enum lq_err err = parser_new(&c, &b->parser, e);
     if (err == LQ_OK) {
         err = events_new(&c, channel__event, b, &b->events, e);

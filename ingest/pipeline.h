@@ -58,6 +58,7 @@ struct pipeline {
     struct batch *open, *spare; /* the one being filled; the other, while it is not at the flusher */
     uint64_t window_lines, window_bytes;
     int64_t now_us;
+    struct memo *memo;          /* of all its parsers */
     struct record record;       /* of the line in hand: zeroed once, not for each line */
     struct channel *sampling;   /* list */
     struct binding *bindings;   /* list */

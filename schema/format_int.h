@@ -196,6 +196,8 @@ struct session_line parser_session_line(const struct parser *p);
 void parser_bind_memo(struct parser *p, struct memo *memo);
 /* What the dimensions of the current line depend on, before anything is derived. n = 0: too long, or nothing is remembered. */
 lq_str parser_memo_key(const struct parser *p, char key[MEMO_KEY_BYTES_MAX]);
+/* The second key: of a record whose dimensions are filled in, not yet cleaned. Both are empty where nothing is remembered, or what matters is too long. */
+lq_str parser_memo_dims_key(const struct parser *p, const struct record *r, char key[MEMO_KEY_BYTES_MAX]);
 
 /* PARSE_HEADER: the line names the columns of those that follow. */
 enum parse_result text_slots(struct parser *p, lq_str line);

@@ -7,6 +7,8 @@
 
 #include "schema/sighting_int.h"
 
+enum { KEY_FIELDS, KEY_DIMS };
+
 static bool decides(const struct format *f, uint32_t field)
 {
     bool uses = field == f->status_slot || (f->error != NULL && predicate_uses(f->error, field));
@@ -67,13 +69,37 @@ static size_t key_add(char *key, size_t at, lq_str s)
     return at + 2 + s.n;
 }
 
-lq_str parser_memo_key(const struct parser *p, char key[MEMO_KEY_BYTES_MAX])
+static size_t key_start(const struct parser *p, uint32_t sort, char *key)
 {
-    size_t n = sizeof p->number;
+    uint32_t number = p->number << 1 | sort;
+    memcpy(key, &number, sizeof number);
+    return sizeof number;
+}
+
+static lq_str key_of(const char *key, size_t n)
+{
+    return (lq_str){key, n <= MEMO_KEY_BYTES_MAX ? n : 0};
+}
+
+lq_str parser_memo_dims_key(const struct parser *p, const struct record *r, char key[MEMO_KEY_BYTES_MAX])
+{
     if (p->memo == NULL) {
         return (lq_str){key, 0};
     }
-    memcpy(key, &p->number, n);
+    size_t n = key_start(p, KEY_DIMS, key);
+    key[n++] = (char)(r->error << 1 | r->success);
+    for (uint32_t d = DIM_HOST; d < p->schema.n_dims && n <= MEMO_KEY_BYTES_MAX; d++) {
+        n = key_add(key, n, r->dims[d]);
+    }
+    return key_of(key, n);
+}
+
+lq_str parser_memo_key(const struct parser *p, char key[MEMO_KEY_BYTES_MAX])
+{
+    if (p->memo == NULL) {
+        return (lq_str){key, 0};
+    }
+    size_t n = key_start(p, KEY_FIELDS, key);
     if (p->f->session != UINT32_MAX) {
         const uint32_t *arg = p->f->derived[p->f->session].arg;
         lq_str status = p->s.slots[p->f->derived[p->f->session].from];
@@ -91,5 +117,5 @@ lq_str parser_memo_key(const struct parser *p, char key[MEMO_KEY_BYTES_MAX])
     for (uint32_t d = DIM_HOST; labels && d < DIM_BUILTIN && n <= MEMO_KEY_BYTES_MAX; d++) {
         n = key_add(key, n, p->label_value[d]);
     }
-    return (lq_str){key, n <= MEMO_KEY_BYTES_MAX ? n : 0};
+    return key_of(key, n);
 }

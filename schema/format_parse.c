@@ -471,6 +471,7 @@ static bool duration_us(lq_str s, int64_t *out)
     return scaled(s, TYPE_SECONDS, 1000000, out);
 }
 
+/* The dimensions as the line has them, and the verdicts. */
 static void fill_dims(struct parser *p, struct record *r)
 {
     const struct format *f = p->f;
@@ -481,10 +482,7 @@ static void fill_dims(struct parser *p, struct record *r)
         if (v.n == 1 && v.p[0] == '-') {
             v.n = 0;
         }
-        if (v.n == 0) {
-            v = p->label_value[d];
-        }
-        dims[d] = derive_clean(v, p->s.cut[d], VALUE_BYTES_MAX);
+        dims[d] = v.n > 0 ? v : p->label_value[d];
     }
     r->error = f->error != NULL && predicate_true(f->error, slots);
     dims[DIM_ERROR] = r->error ? LQ_STR("true") : LQ_STR("false");
@@ -494,6 +492,32 @@ static void fill_dims(struct parser *p, struct record *r)
         lq_str s = slots[f->status_slot];
         r->success = r->success && s.n == 3 && s.p[0] < '4';
     }
+}
+
+/* As they are stored. */
+static void clean_dims(struct parser *p)
+{
+    for (uint32_t d = DIM_HOST; d < p->schema.n_dims; d++) {
+        p->s.dims[d] = derive_clean(p->s.dims[d], p->s.cut[d], VALUE_BYTES_MAX);
+    }
+}
+
+/* What the fields did not recall, the dimensions may: a path with a number of its own in it has a route that many have. NULL: neither. */
+static const struct memo_entry *fill_new(struct parser *p, struct record *r)
+{
+    char bytes[MEMO_KEY_BYTES_MAX];
+    fill_derived(p);
+    fill_dims(p, r);
+    lq_str key = parser_memo_dims_key(p, r, bytes);
+    uint64_t hash = key.n > 0 ? lq_hash(key.p, key.n, 0) : 0;
+    const struct memo_entry *known = key.n > 0 ? memo_get(p->memo, key, hash) : NULL;
+    if (known != NULL) {
+        r->dims = known->dims;
+        return known;
+    }
+    clean_dims(p);
+    r->sighting = NULL;
+    return key.n > 0 ? memo_put(p->memo, key, hash, p->schema.n_dims, r, NULL) : NULL;
 }
 
 /* What the line shows that was done. A version that the line has itself is the name of what started. */
@@ -551,11 +575,13 @@ static void fill_record(struct parser *p, lq_str key, uint64_t hash, struct reco
         }
         return;
     }
-    fill_derived(p);
-    fill_dims(p, r);
-    fill_measures(p, r);
+    known = fill_new(p, r);
+    if (key.n == 0) {
+        fill_measures(p, r);
+    }
     r->sighting = p->sights != NULL && find_sighting(p, r) ? &p->sighting : NULL;
-    r->memo = key.n > 0 ? memo_put(p->memo, key, hash, p->schema.n_dims, r) : 0;
+    known = key.n > 0 ? memo_put(p->memo, key, hash, p->schema.n_dims, r, known) : known;
+    r->memo = known != NULL ? known->id : 0;
 }
 
 /* The record becomes that of the line in its message, if there is one. What the envelope says stands where labels would. */

@@ -74,33 +74,38 @@ void memo_tidy(struct memo *m)
     m->n = 0;
 }
 
-uint64_t memo_put(struct memo *m, lq_str key, uint64_t hash, uint32_t n_dims, const struct record *r)
+static const lq_str *keep_dims(struct memo *m, uint32_t n, const lq_str *dims)
+{
+    lq_str *kept = lq_arena_alloc(&m->mem, n * sizeof *kept);
+    for (uint32_t d = 0; d < n; d++) {
+        kept[d] = dims[d].n > 0 ? lq_arena_str(&m->mem, dims[d]) : (lq_str){"", 0};
+    }
+    return kept;
+}
+
+const struct memo_entry *memo_put(struct memo *m, lq_str key, uint64_t hash, uint32_t n_dims, const struct record *r, const struct memo_entry *same)
 {
     uint32_t *seen = &m->seen[(hash >> 32) % SEEN], mark = (uint32_t)hash | 1;
     if (*seen != mark) {
         *seen = mark;
-        return 0;
+        return same;
     }
     if (m->n == MEMO_ENTRIES_MAX) {
-        return 0;
+        return same;
     }
     struct memo_entry *e = lq_arena_alloc(&m->mem, sizeof *e + key.n);
-    lq_str *dims = lq_arena_alloc(&m->mem, n_dims * sizeof *dims);
-    e->id = m->next_id++;
-    e->dims = dims;
+    e->id = same != NULL ? same->id : m->next_id++;
+    e->dims = same != NULL ? same->dims : keep_dims(m, n_dims, r->dims);
     e->key_n = (uint16_t)key.n;
     memcpy(e->key, key.p, key.n);
     e->error = r->error;
     e->success = r->success;
     e->sighting = r->sighting != NULL;
-    for (uint32_t d = 0; d < n_dims; d++) {
-        dims[d] = r->dims[d].n > 0 ? lq_arena_str(&m->mem, r->dims[d]) : (lq_str){"", 0};
-    }
     uint32_t i = (uint32_t)hash % SLOTS;
     while (m->slots[i].entry != NULL) {
         i = (i + 1) % SLOTS;
     }
     m->slots[i] = (struct memo_slot){hash, e};
     m->n++;
-    return e->id;
+    return e;
 }

@@ -8,6 +8,9 @@
  * observing. Texts that never repeat cost a probe: one is kept only when it is seen for the second time.
  *
  *      key of a record: parser, then length and bytes of each field that matters and, in an envelope, of each built-in label
+ *      second key:      parser, error and success, then length and bytes of each dimension, before it is cleaned
+ *
+ * The second is asked for what the first does not know: one path in four has a number of its own in it, and many of these share a route.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,9 +38,9 @@ void memo_prefetch(const struct memo *m, uint64_t hash);
 void memo_prefetch_entry(const struct memo *m, uint64_t hash);
 /* NULL: not remembered. The entry lives until the next memo_tidy. */
 const struct memo_entry *memo_get(struct memo *m, lq_str key, uint64_t hash);
-/* Remember the dimensions of a record (texts are copied) if the key was asked for before; returns its number, 0 = not
- * kept. When full, everything is forgotten by the next memo_tidy. */
-uint64_t memo_put(struct memo *m, lq_str key, uint64_t hash, uint32_t n_dims, const struct record *r);
+/* Remember the dimensions of a record (texts are copied) if the key was asked for before; same: they are remembered by another key already, and this one
+ * is to lead there. NULL (or same): not kept. When full, everything is forgotten by the next memo_tidy. */
+const struct memo_entry *memo_put(struct memo *m, lq_str key, uint64_t hash, uint32_t n_dims, const struct record *r, const struct memo_entry *same);
 
 /* Before a line: what it will be told lives until the next one (a line in an envelope uses what the envelope was told). */
 void memo_tidy(struct memo *m);

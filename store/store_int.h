@@ -251,8 +251,10 @@ struct window_stream {
     lq_str mask_line;
     char *mask_scratch; /* NULL: nothing was masked yet */
     bool overflowed; /* the series cache holds coarser series: they are looked up again after the flush */
-    struct window_memo *memos; /* WINDOW_MEMOS, or NULL before the first */
+    struct window_memo *memos; /* by memo number, n_memos; NULL before the first */
     struct window_memo_dims *memo_dims;
+    uint32_t n_memos, memos_lost; /* a power of two; how many had to give up their place since there are so many */
+    bool memos_used;              /* since the last flush */
     struct window_dim dims[DIM_MAX];
     struct lq_map series_cache;
     struct window_identity identities[IDENTITY_MAX];

@@ -11,7 +11,7 @@
 #include "schema/timefmt.h"
 #include "store/process.h"
 
-enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400, WINDOW_MEMOS = 8192, MASK_LINE_BYTES = 4096 };
+enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400, MEMOS_MIN = 256, MEMOS_MAX = 8192, MASK_LINE_BYTES = 4096 };
 #define SERIES_OVER (1U << 31) /* beside a series number: it is a coarser one */
 
 enum lq_err window_new(struct store *s, struct window **out, struct lq_error *e)
@@ -101,8 +101,9 @@ void window_stream_reset(struct window_stream *ws)
             x->late[k].n = 0;
         }
     }
-    if (ws->memos != NULL) {
-        memset(ws->memos, 0, WINDOW_MEMOS * sizeof *ws->memos);
+    if (ws->memos_used) {
+        memset(ws->memos, 0, ws->n_memos * sizeof *ws->memos);
+        ws->memos_used = false;
     }
     if (ws->overflowed) {
         lq_map_fini(&ws->series_cache);
@@ -448,13 +449,18 @@ static void memo_settle(struct window_stream *ws, struct window_memo *m)
     m->count = 0;
 }
 
-void window_stream_settle(struct window_stream *ws)
+static void memos_settle(struct window_stream *ws)
 {
-    for (uint32_t i = 0; ws->memos != NULL && i < WINDOW_MEMOS; i++) {
+    for (uint32_t i = 0; ws->memos_used && i < ws->n_memos; i++) {
         if (ws->memos[i].memo != 0) {
             memo_settle(ws, &ws->memos[i]);
         }
     }
+}
+
+void window_stream_settle(struct window_stream *ws)
+{
+    memos_settle(ws);
     for (uint32_t k = 0; k < ws->n_identities; k++) {
         for (uint32_t i = 0; i < LATE; i++) {
             settle_late(ws, k, &ws->identities[k].late[i]);
@@ -476,14 +482,26 @@ static bool no_example(const struct window_memo *m, struct sight *s)
            (!r->error || (tier_period_of(TIER_1H, r->time_us / US) == m->error_day && after(s, m->error_time, m->error_hash)));
 }
 
+/* Few streams know many sorts of records: the places are as many as are needed, a window of 64 streams is not to take 80 MB. */
+static void memos_grow(struct window_stream *ws)
+{
+    uint32_t n = ws->n_memos > 0 ? 2 * ws->n_memos : MEMOS_MIN;
+    memos_settle(ws);
+    free(ws->memos);
+    free(ws->memo_dims);
+    ws->memos = lq_alloc_pages(n * sizeof *ws->memos);
+    memset(ws->memos, 0, n * sizeof *ws->memos);
+    ws->memo_dims = lq_alloc(n * sizeof *ws->memo_dims);
+    ws->n_memos = n;
+    ws->memos_lost = 0;
+}
+
 static struct window_memo *memo_of(struct window_stream *ws, uint64_t memo)
 {
-    if (ws->memos == NULL) {
-        ws->memos = lq_alloc_pages(WINDOW_MEMOS * sizeof *ws->memos);
-        memset(ws->memos, 0, WINDOW_MEMOS * sizeof *ws->memos);
-        ws->memo_dims = lq_alloc(WINDOW_MEMOS * sizeof *ws->memo_dims);
+    if (ws->memos == NULL || (ws->memos_lost > ws->n_memos && ws->n_memos < MEMOS_MAX)) {
+        memos_grow(ws);
     }
-    return &ws->memos[memo % WINDOW_MEMOS];
+    return &ws->memos[memo & (ws->n_memos - 1)];
 }
 
 static void memo_prefetch_of(struct window_stream *ws, uint64_t memo)
@@ -505,7 +523,9 @@ static void memo_take(struct window_stream *ws, struct sight *sight, const uint3
     if (m->memo != r->memo) {
         if (m->memo != 0) {
             memo_settle(ws, m);
+            ws->memos_lost++;
         }
+        ws->memos_used = true;
         *m = (struct window_memo){.memo = r->memo,
                                   .first_us = r->time_us,
                                   .last_us = r->time_us,
@@ -641,7 +661,7 @@ size_t window_bytes(const struct window *w)
             continue;
         }
         n += sizeof *ws + ws->cap * (13 + 8 * (size_t)ws->n_measures + 4 * (size_t)ws->n_identities);
-        n += ws->cap_examples * sizeof *ws->examples;
+        n += ws->cap_examples * sizeof *ws->examples + ws->n_memos * (sizeof *ws->memos + sizeof *ws->memo_dims);
         for (uint32_t k = 0; k < IDENTITY_MAX; k++) {
             n += ws->identities[k].ids.keys.total + ws->identities[k].ids.mask * sizeof(struct lq_map_slot);
         }

@@ -55,6 +55,42 @@ Test(memo, samples_of_every_format_parse_as_without)
     format_set_free(&set);
 }
 
+/* Paths with numbers of their own: remembered by their routes, and never as those of another line. */
+Test(memo, paths_that_never_repeat_share_what_their_route_has)
+{
+    struct format_set *set = NULL;
+    struct lq_error e = {0};
+    struct memo *memo = memo_new();
+    struct parser *plain = NULL, *with = NULL;
+    enum { LINES = 3000, KINDS = 4 };
+    static const char *const target[KINDS] = {"/orders/%u", "/products/%u", "/orders/%u", "/cart"}, *const status[KINDS] = {"200", "200", "502", "200"};
+    uint64_t number[KINDS] = {0};
+    cr_assert(format_set_load(NULL, 0, &set, &e) == LQ_OK, "%s", e.msg);
+    struct parser_config c = {.reference_us = 1772445600000000};
+    cr_assert(format_set_find(set, "combined", &c.format, &e) == LQ_OK, "%s", e.msg);
+    cr_assert(parser_new(&c, &plain, &e) == LQ_OK);
+    c.memo = memo;
+    cr_assert(parser_new(&c, &with, &e) == LQ_OK);
+    for (unsigned i = 0; i < LINES; i++) {
+        unsigned kind = i * 7 % 11 % KINDS;
+        char path[32], line[256];
+        struct record a = {0}, b = {0};
+        snprintf(path, sizeof path, target[kind], i);
+        int n = snprintf(line, sizeof line, "192.0.2.%u - - [01/Mar/2026:10:00:%02u +0000] \"GET %s HTTP/1.1\" %s %u \"-\" \"x\"", i % 250, i % 60, path, status[kind], i);
+        cr_assert(parser_parse(plain, (lq_str){line, (size_t)n}, &a) == PARSE_OK);
+        cr_assert(parser_parse(with, (lq_str){line, (size_t)n}, &b) == PARSE_OK);
+        cr_assert(same(&a, &b, parser_schema(plain)), "%s", line);
+        cr_assert(i < 100 || b.memo != 0, "%s", line);
+        cr_assert(number[kind] == 0 || b.memo == number[kind] || kind == KINDS - 1, "%s", line);
+        number[kind] = b.memo;
+    }
+    cr_expect(number[0] != number[1] && number[0] != number[2] && number[1] != number[3]);
+    parser_free(&plain);
+    parser_free(&with);
+    memo_free(&memo);
+    format_set_free(&set);
+}
+
 /* More texts than are kept, each three times: numbers stand for one set of dimensions only. */
 Test(memo, forgets_when_full_and_never_mixes_up)
 {
@@ -71,7 +107,8 @@ Test(memo, forgets_when_full_and_never_mixes_up)
             memo_tidy(memo);
             const struct memo_entry *m = memo_get(memo, key, hash);
             if (m == NULL) {
-                number_of[i] = memo_put(memo, key, hash, 1, &r);
+                const struct memo_entry *kept = memo_put(memo, key, hash, 1, &r, NULL);
+                number_of[i] = kept != NULL ? kept->id : 0;
                 cr_assert(number_of[i] == 0 || number_of[i] > last);
                 last = number_of[i] != 0 ? number_of[i] : last;
                 continue;
