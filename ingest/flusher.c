@@ -159,7 +159,7 @@ static void settled(struct flusher *f, enum lq_err err, uint64_t lines, int64_t 
     pthread_mutex_unlock(&f->lock);
 }
 
-/* Retention and compaction. What merging an hour took is given back after it: malloc would keep it. */
+/* Retention and compaction. What flushes and merging an hour took is given back after it: malloc would keep it. */
 static void maintain(struct flusher *f)
 {
     struct lq_error e = {0};
@@ -169,6 +169,7 @@ static void maintain(struct flusher *f)
         log_failure(LOG_WARN, &e);
     }
     if (!more && clock_monotonic_us() >= f->trim_us) {
+        store_trim(f->store);
         malloc_trim(0);
         f->trim_us = clock_monotonic_us() + TRIM_US;
     }

@@ -27,10 +27,11 @@ struct heavy_part { /* heaviest identities of an hour, to be merged with the sto
     struct heavy heavy;
 };
 
-/* Puts in preparation, of one thread. */
+/* Puts in preparation, of one thread. Between flushes the store keeps it, empty: what is freed and taken again each second has to be touched again each second. */
 struct flush_part {
     struct flush *f;
     struct fragment_encoder *encoder;
+    struct folder *folder;
     struct lq_buf bytes;
     struct pending *puts;
     size_t n_puts, cap_puts;
@@ -161,7 +162,7 @@ static void fold_stream(struct flush *f, int64_t high_water_us)
     struct fold_sink *sinks = lq_alloc(f->n_threads * sizeof *sinks);
     uint64_t overflowed = 0;
     for (unsigned t = 0; t < f->n_threads; t++) {
-        sinks[t] = (struct fold_sink){&f->parts[t], take_fragment, take_heavy};
+        sinks[t] = (struct fold_sink){f->parts[t].folder, &f->parts[t], take_fragment, take_heavy};
     }
     fold(&o, &fs, &l, sinks, f->n_threads, &overflowed);
     f->overflow_cells += overflowed;
@@ -486,25 +487,44 @@ static void put_sightings(struct flush *f, struct window *const *w, size_t n)
     add_counter(f, "overflow_markers", overflowed);
 }
 
-static void parts_init(struct flush *f)
+/* As many as threads, of those that the store keeps. */
+static void parts_take(struct flush *f)
 {
-    f->parts = lq_alloc(f->n_threads * sizeof *f->parts);
-    for (unsigned t = 0; t < f->n_threads; t++) {
-        f->parts[t].f = f;
-        f->parts[t].encoder = fragment_encoder_new();
+    struct store *s = f->s;
+    lq_grow(&s->parts, &s->cap_parts, f->n_threads, sizeof *s->parts);
+    for (; s->n_parts < f->n_threads; s->n_parts++) {
+        s->parts[s->n_parts] = (struct flush_part){.encoder = fragment_encoder_new(), .folder = folder_new()};
     }
+    for (unsigned t = 0; t < f->n_threads; t++) {
+        struct flush_part *part = &s->parts[t];
+        part->f = f;
+        part->n_puts = 0;
+        part->numbers = 0;
+        lq_buf_clear(&part->bytes);
+    }
+    f->parts = s->parts;
 }
 
-static void parts_fini(struct flush *f)
+void store__free_parts(struct store *s)
 {
-    for (unsigned t = 0; t < f->n_threads; t++) {
-        struct flush_part *part = &f->parts[t];
+    for (size_t t = 0; t < s->n_parts; t++) {
+        struct flush_part *part = &s->parts[t];
         fragment_encoder_free(&part->encoder);
+        folder_free(&part->folder);
         lq_buf_fini(&part->bytes);
         free(part->puts);
         free(part->heavies);
     }
-    free(f->parts);
+    free(s->parts);
+    s->parts = NULL;
+    s->n_parts = s->cap_parts = 0;
+}
+
+void store_trim(struct store *s)
+{
+    pthread_mutex_lock(&s->writing);
+    store__free_parts(s);
+    pthread_mutex_unlock(&s->writing);
 }
 
 enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windows, const struct checkpoint *cp, size_t n_cp,
@@ -513,8 +533,8 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
     struct flush f = {.s = s, .n_threads = n_threads > 0 ? n_threads : 1, .e = e};
     struct stream_backup *backups = lq_alloc(STREAM_MAX * sizeof *backups);
     bool taken[STREAM_MAX] = {false};
-    parts_init(&f);
     pthread_mutex_lock(&s->writing);
+    parts_take(&f);
     f.flush_no = s->flush_no + 1; /* under the lock: a daemon's flusher and a load beside it take turns */
     f.err = engine_begin(s->engine, true, &f.txn, e); /* before the lock, as the maintenance does: LMDB's writer mutex is one too */
     pthread_mutex_lock(&s->lock);
@@ -559,7 +579,6 @@ enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windo
     s->refused = f.err == LQ_ENOSPC;
     s->refusals = s->refused ? s->refusals + 1 : 0;
     pthread_mutex_unlock(&s->writing);
-    parts_fini(&f);
     free(backups);
     return f.err;
 }

@@ -153,24 +153,40 @@ static void close_day(struct job *j, size_t day, const struct fold_sink *sink)
 
 /* ---- threads ---- */
 
-static void folder_init(struct folder *x, const struct job *j, const struct fold_sink *sink)
+struct folder *folder_new(void)
+{
+    struct folder *x = lq_alloc(sizeof *x);
+    x->cells = builder_new(0, 0, BUILD_SUMS | BUILD_BINS);
+    x->totals = builder_new(0, 0, BUILD_SUMS | BUILD_BINS);
+    x->marginals = builder_new(0, 0, BUILD_DISTINCT);
+    x->hour_cells = builder_new(0, 0, BUILD_SUMS);
+    x->hour_totals = builder_new(0, 0, BUILD_SUMS | BUILD_BINS);
+    x->hour_marginals = builder_new(0, 0, BUILD_SUMS | BUILD_BINS | BUILD_DISTINCT);
+    return x;
+}
+
+static void folder_start(struct folder *x, const struct job *j, const struct fold_sink *sink)
 {
     uint32_t m = j->o->n_measures, d = j->o->n_identities;
-    memset(x, 0, sizeof *x);
     x->o = j->o;
     x->s = j->s;
     x->l = j->l;
     x->sink = sink;
-    x->cells = builder_new(m, 0, BUILD_SUMS | BUILD_BINS);
-    x->totals = builder_new(m, 0, BUILD_SUMS | BUILD_BINS);
-    x->marginals = builder_new(0, d, BUILD_DISTINCT);
-    x->hour_cells = builder_new(m, 0, BUILD_SUMS);
-    x->hour_totals = builder_new(m, 0, BUILD_SUMS | BUILD_BINS);
-    x->hour_marginals = builder_new(m, d, BUILD_SUMS | BUILD_BINS | BUILD_DISTINCT);
+    x->overflowed = 0;
+    builder_reshape(x->cells, m, 0);
+    builder_reshape(x->totals, m, 0);
+    builder_reshape(x->marginals, 0, d);
+    builder_reshape(x->hour_cells, m, 0);
+    builder_reshape(x->hour_totals, m, 0);
+    builder_reshape(x->hour_marginals, m, d);
 }
 
-static void folder_fini(struct folder *x)
+void folder_free(struct folder **xp)
 {
+    struct folder *x = *xp;
+    if (x == NULL) {
+        return;
+    }
     builder_free(&x->cells);
     builder_free(&x->totals);
     builder_free(&x->marginals);
@@ -194,22 +210,22 @@ static void folder_fini(struct folder *x)
     free(x->counts[1]);
     free(x->touched);
     free(x->heavy);
+    free(x);
+    *xp = NULL;
 }
 
 static void *fold_work(void *arg)
 {
     struct fold_thread *t = arg;
     struct job *j = t->job;
-    struct folder *x = lq_alloc(sizeof *x);
-    folder_init(x, j, t->sink);
+    struct folder *x = t->sink->folder;
+    folder_start(x, j, t->sink);
     for (size_t i; (i = atomic_fetch_add(&j->next_unit, 1)) < j->n_units;) {
         struct unit *u = &j->units[i];
         int day_slot = u->in_day ? (int)((u->hour - tier_period_of(TIER_1H, u->hour)) / HOUR_S) : -1;
         fold__hour(x, j->rows + u->from, u->n, u->hour, day_slot, &u->out);
     }
     atomic_fetch_add(&j->overflowed, x->overflowed);
-    folder_fini(x);
-    free(x);
     pthread_barrier_wait(&j->hours_done);
     for (size_t i; (i = atomic_fetch_add(&j->next_day, 1)) < j->n_days;) {
         close_day(j, i, t->sink);

@@ -38,8 +38,14 @@ struct heavy_count {
     uint32_t identity; /* local id */
     uint64_t count;
 };
+/* What a thread needs to fold: it grows to the largest period and stays, for fold after fold. */
+struct folder;
+struct folder *folder_new(void);
+void folder_free(struct folder **x);
+
 /* Where a thread's results go: called from that thread only, in no order. Fragments are borrowed for the call. */
 struct fold_sink {
+    struct folder *folder; /* of this thread */
     void *ctx;
     void (*fragment)(void *ctx, int tier, int section, int64_t period_start_s, const struct fragment *f);
     /* Exact counts of one hour with this error flag: at least the HEAVY_MAX + 1 heaviest identities; total counts all of them. */

@@ -25,7 +25,6 @@ struct fold_run { /* observations of one series within a period: what its measur
     uint32_t bins_at[MEASURE_MAX]; /* n bins from here in folder.bins */
 };
 
-/* One thread's scratch. Arrays grow to the largest period and stay. */
 struct folder {
     const struct observations *o;
     const struct fold_series *s;

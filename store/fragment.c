@@ -29,6 +29,7 @@ struct build_identity {
 
 struct builder {
     uint32_t n_measures, n_identities, rows, cap;
+    uint32_t have_measures, have_identities; /* that have room for cap rows */
     unsigned columns;
     bool open;
     uint32_t *id;
@@ -51,10 +52,19 @@ void fragment_fini(struct fragment *f)
 struct builder *builder_new(uint32_t n_measures, uint32_t n_identities, unsigned columns)
 {
     struct builder *b = lq_alloc(sizeof *b);
-    b->n_measures = (columns & BUILD_SUMS) != 0 ? n_measures : 0;
-    b->n_identities = (columns & BUILD_DISTINCT) != 0 ? n_identities : 0;
     b->columns = columns;
+    builder_reshape(b, n_measures, n_identities);
     return b;
+}
+
+void builder_reshape(struct builder *b, uint32_t n_measures, uint32_t n_identities)
+{
+    LQ_ASSERT(b->rows == 0 && !b->open);
+    b->n_measures = (b->columns & BUILD_SUMS) != 0 ? n_measures : 0;
+    b->n_identities = (b->columns & BUILD_DISTINCT) != 0 ? n_identities : 0;
+    if (b->n_measures > b->have_measures || b->n_identities > b->have_identities) {
+        b->cap = 0;
+    }
 }
 
 void builder_free(struct builder **bp)
@@ -101,6 +111,8 @@ static void grow_rows(struct builder *b)
         b->d[i].at = lq_realloc(b->d[i].at, ((size_t)cap + 1) * sizeof *b->d[i].at);
     }
     b->cap = cap;
+    b->have_measures = b->n_measures;
+    b->have_identities = b->n_identities;
 }
 
 static void close_bins(struct builder *b, struct build_measure *m, uint32_t row)

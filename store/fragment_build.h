@@ -16,6 +16,8 @@ struct builder;
 enum { BUILD_SUMS = 1, BUILD_BINS = 2, BUILD_DISTINCT = 4 };
 struct builder *builder_new(uint32_t n_measures, uint32_t n_identities, unsigned columns);
 void builder_free(struct builder **b);
+/* An empty builder for fragments of other measures and identities; its memory stays. */
+void builder_reshape(struct builder *b, uint32_t n_measures, uint32_t n_identities);
 void builder_row(struct builder *b, uint32_t id, uint16_t slot);
 void builder_count(struct builder *b, uint64_t count);
 /* n observations of measure m at once; bins: the bin of each, in any order (not looked at where no bins are kept). */

@@ -245,6 +245,7 @@ void store_close(struct store **sp)
         return;
     }
     engine_close(&s->engine);
+    store__free_parts(s);
     for (uint32_t i = 0; i < s->n_streams; i++) {
         stream_free(&s->streams[i]);
     }

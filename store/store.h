@@ -92,6 +92,9 @@ struct counter_delta {
 LQ_MUST enum lq_err store_flush(struct store *s, struct window *const *w, size_t n_windows, const struct checkpoint *cp, size_t n_cp,
                                 const struct counter_delta *counters, size_t n_counters, unsigned n_threads, struct lq_error *e);
 
+/* Gives back the memory that flushes keep for the next one. Any thread, any time. */
+void store_trim(struct store *s);
+
 /* A promise about the event times to come: no stream's high-water mark will end below it (known from the last lines of files to be
  * loaded). Lines that would leave the finest tier again at once do not enter it. Optional; INT64_MIN takes it back. */
 void store_expect_high_water(struct store *s, int64_t time_us);

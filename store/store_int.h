@@ -115,6 +115,8 @@ struct store {
     struct key_buf compact_at;     /* where it goes on */
     bool compact_due, retain_due;
     uint32_t refusals, given_up; /* flushes in a row that found no room; for which of them retention gave up a period more */
+    struct flush_part *parts; /* of flushes, kept between them (flush.c). Under `writing` */
+    size_t n_parts, cap_parts;
     bool refused; /* the last flush, or step of maintenance, found no room: retention gives up more than usual. Under `writing` */
     int64_t expected_us;
 };
@@ -129,6 +131,9 @@ struct stream_use {
 /* mask.c */
 LQ_MUST enum lq_err store__mask_key(struct store *s, const char *key_file, struct lq_error *e); /* unless there is one */
 LQ_MUST enum lq_err store__mask_load(struct store *s, struct engine_txn *t, struct lq_error *e); /* what was set before */
+
+/* flush.c */
+void store__free_parts(struct store *s);
 
 /* store.c */
 /* The streams there are, for those who do not hold the lock. */

@@ -330,7 +330,9 @@ static void fold_all(struct fragment *keep)
                              .identity_count = {CLIENTS + 1}};
     struct fold_series s = {error_of, 3, marginals};
     struct fold_limits l = {.tier_from_s = {INT64_MAX, INT64_MIN, INT64_MIN}, .bucket_cells_max = UINT32_MAX};
-    struct fold_sink out = {keep, keep_first_cells, drop_heavy};
+    static struct folder *folder;
+    folder = folder != NULL ? folder : folder_new();
+    struct fold_sink out = {folder, keep, keep_first_cells, drop_heavy};
     uint64_t overflowed;
     fold(&o, &s, &l, &out, 1, &overflowed);
 }
