@@ -189,8 +189,10 @@ static inline lq_str parser_slot(const struct parser *p, uint32_t slot)
     return slot != UINT32_MAX ? p->s.slots[slot] : (lq_str){"", 0};
 }
 
-/* format_parse.c: what a line says of its session */
+/* format_fill.c: what a line says of its session */
 struct session_line parser_session_line(const struct parser *p);
+/* Dimensions, error, success, sighting and measures of the current line. key and its hash: parser_memo_key. */
+void parser_fill(struct parser *p, lq_str key, uint64_t hash, struct record *r);
 
 /* format_memo.c */
 void parser_bind_memo(struct parser *p, struct memo *memo);

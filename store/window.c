@@ -3,15 +3,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "store/window.h"
-
 #include <stdlib.h>
 
 #include "schema/derive.h"
 #include "schema/timefmt.h"
 #include "store/process.h"
+#include "store/window_int.h"
 
-enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400, MEMOS_MIN = 256, MEMOS_MAX = 8192, MASK_LINE_BYTES = 4096 };
+enum { FUTURE_S = 300, SERIES_CACHE_MAX = 400000, RECYCLE_AFTER_S = 86400, MASK_LINE_BYTES = 4096 };
 #define SERIES_OVER (1U << 31) /* beside a series number: it is a coarser one */
 
 enum lq_err window_new(struct store *s, struct window **out, struct lq_error *e)
@@ -101,10 +100,7 @@ void window_stream_reset(struct window_stream *ws)
             x->late[k].n = 0;
         }
     }
-    if (ws->memos_used) {
-        memset(ws->memos, 0, ws->n_memos * sizeof *ws->memos);
-        ws->memos_used = false;
-    }
+    window_memos_clear(ws);
     if (ws->overflowed) {
         lq_map_fini(&ws->series_cache);
         ws->overflowed = false;
@@ -231,15 +227,7 @@ static uint32_t new_example(struct window_stream *ws)
     return (uint32_t)ws->n_examples++;
 }
 
-/* A record with the hash of its line as it may be kept, which decides between examples of one moment: worked out once, where it is asked for at all. */
-struct sight {
-    struct window_stream *ws;
-    const struct record *r;
-    uint64_t hash;
-    bool hashed;
-};
-
-static uint64_t sight_hash(struct sight *s)
+uint64_t window__sight_hash(struct sight *s)
 {
     if (!s->hashed) {
         lq_str line = kept_line(s->ws, s->r);
@@ -256,7 +244,7 @@ static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, ui
     char scratch[EXAMPLE_BYTES_MAX + 16];
     lq_str line = kept_line(ws, r), text = derive_clean(line, scratch, EXAMPLE_BYTES_MAX);
     x->time_us = r->time_us;
-    x->hash = sight_hash(sight);
+    x->hash = window__sight_hash(sight);
     x->dim = d;
     x->value = id;
     x->day = day;
@@ -268,7 +256,7 @@ static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, ui
 static bool better(const struct window_stream *ws, uint32_t slot, struct sight *s)
 {
     const struct example_slot *x = &ws->examples[slot];
-    return s->r->time_us < x->time_us || sight_hash(s) < x->hash;
+    return s->r->time_us < x->time_us || window__sight_hash(s) < x->hash;
 }
 
 static void examples_of(struct window_stream *ws, uint32_t d, uint32_t id, struct sight *sight)
@@ -432,118 +420,13 @@ void window_receive(struct window *w, int64_t now_us)
     w->limit_us = now_us + FUTURE_S * US;
 }
 
-/* ---- records whose dimensions are known ---- */
-
-static void memo_settle(struct window_stream *ws, struct window_memo *m)
-{
-    const struct window_memo_dims *dims = &ws->memo_dims[m - ws->memos];
-    for (uint32_t d = 0; d < ws->n_dims && m->count > 0; d++) {
-        if (dims->ids[d] != VALUE_ABSENT) {
-            struct value_stats *s = &ws->dims[d].stats[dims->ids[d]];
-            s->first_us = m->first_us < s->first_us ? m->first_us : s->first_us;
-            s->last_us = m->last_us > s->last_us ? m->last_us : s->last_us;
-            s->count += m->count;
-            s->flags |= dims->success ? VALUE_SUCCEEDED : 0;
-        }
-    }
-    m->count = 0;
-}
-
-static void memos_settle(struct window_stream *ws)
-{
-    for (uint32_t i = 0; ws->memos_used && i < ws->n_memos; i++) {
-        if (ws->memos[i].memo != 0) {
-            memo_settle(ws, &ws->memos[i]);
-        }
-    }
-}
-
 void window_stream_settle(struct window_stream *ws)
 {
-    memos_settle(ws);
+    window_memos_settle(ws);
     for (uint32_t k = 0; k < ws->n_identities; k++) {
         for (uint32_t i = 0; i < LATE; i++) {
             settle_late(ws, k, &ws->identities[k].late[i]);
         }
-    }
-}
-
-/* Later, or as late with a larger hash. */
-static bool after(struct sight *s, int64_t time_us, uint64_t hash)
-{
-    return s->r->time_us > time_us || (s->r->time_us == time_us && sight_hash(s) >= hash);
-}
-
-/* This line is no better example of any value: it comes after one that was offered to all of them. (Under load thousands of lines share a second.) */
-static bool no_example(const struct window_memo *m, struct sight *s)
-{
-    const struct record *r = s->r;
-    return after(s, m->first_us, m->first_hash) &&
-           (!r->error || (tier_period_of(TIER_1H, r->time_us / US) == m->error_day && after(s, m->error_time, m->error_hash)));
-}
-
-/* Few streams know many sorts of records: the places are as many as are needed, a window of 64 streams is not to take 80 MB. */
-static void memos_grow(struct window_stream *ws)
-{
-    uint32_t n = ws->n_memos > 0 ? 2 * ws->n_memos : MEMOS_MIN;
-    memos_settle(ws);
-    free(ws->memos);
-    free(ws->memo_dims);
-    ws->memos = lq_alloc_pages(n * sizeof *ws->memos);
-    memset(ws->memos, 0, n * sizeof *ws->memos);
-    ws->memo_dims = lq_alloc(n * sizeof *ws->memo_dims);
-    ws->n_memos = n;
-    ws->memos_lost = 0;
-}
-
-static struct window_memo *memo_of(struct window_stream *ws, uint64_t memo)
-{
-    if (ws->memos == NULL || (ws->memos_lost > ws->n_memos && ws->n_memos < MEMOS_MAX)) {
-        memos_grow(ws);
-    }
-    return &ws->memos[memo & (ws->n_memos - 1)];
-}
-
-static void memo_prefetch_of(struct window_stream *ws, uint64_t memo)
-{
-    __builtin_prefetch(memo_of(ws, memo), 1);
-}
-
-/* The record went the long way: the next ones with its number need not. */
-static void memo_take(struct window_stream *ws, struct sight *sight, const uint32_t ids[DIM_MAX], uint32_t series)
-{
-    const struct record *r = sight->r;
-    struct window_memo *m = memo_of(ws, r->memo);
-    int64_t day = tier_period_of(TIER_1H, r->time_us / US);
-    for (uint32_t d = 0; d < ws->n_dims; d++) {
-        if (ids[d] == VALUE_OVERFLOW) {
-            return; /* admitted later, perhaps; and each is counted */
-        }
-    }
-    if (m->memo != r->memo) {
-        if (m->memo != 0) {
-            memo_settle(ws, m);
-            ws->memos_lost++;
-        }
-        ws->memos_used = true;
-        *m = (struct window_memo){.memo = r->memo,
-                                  .first_us = r->time_us,
-                                  .last_us = r->time_us,
-                                  .first_hash = sight_hash(sight),
-                                  .error_day = INT64_MIN,
-                                  .series = series};
-        struct window_memo_dims *dims = &ws->memo_dims[m - ws->memos];
-        dims->success = r->success;
-        memcpy(dims->ids, ids, sizeof dims->ids);
-    }
-    if (!after(sight, m->first_us, m->first_hash)) {
-        m->first_us = r->time_us;
-        m->first_hash = sight_hash(sight);
-    }
-    if (r->error && (m->error_day != day || !after(sight, m->error_time, m->error_hash))) {
-        m->error_day = day;
-        m->error_time = r->time_us;
-        m->error_hash = sight_hash(sight);
     }
 }
 
@@ -575,9 +458,9 @@ static void observe_dims(struct window *w, struct window_stream *ws, const struc
 static uint32_t observe_series(struct window *w, struct window_stream *ws, const struct stream_use *u,
                                const struct record *r)
 {
-    struct window_memo *m = r->memo != 0 ? memo_of(ws, r->memo) : NULL;
+    struct window_memo *m = r->memo != 0 ? window_memo_of(ws, r->memo) : NULL;
     struct sight sight = {.ws = ws, .r = r};
-    if (m != NULL && m->memo == r->memo && no_example(m, &sight)) {
+    if (m != NULL && m->memo == r->memo && window_memo_covers(m, &sight)) {
         m->last_us = r->time_us > m->last_us ? r->time_us : m->last_us;
         m->count++;
         return m->series;
@@ -590,7 +473,7 @@ static uint32_t observe_series(struct window *w, struct window_stream *ws, const
         return series & ~(uint32_t)SERIES_OVER;
     }
     if (m != NULL) {
-        memo_take(ws, &sight, ids, series);
+        window_memo_take(ws, &sight, ids, series);
     }
     return series;
 }
@@ -609,7 +492,7 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
         w->future++;
     }
     if (r->memo != 0) {
-        memo_prefetch_of(ws, r->memo);
+        __builtin_prefetch(window_memo_of(ws, r->memo), 1);
     }
     ws->n_dims = u->n_dims > ws->n_dims ? u->n_dims : ws->n_dims;
     reserve_log(ws, 1, u->n_measures, u->n_identities);

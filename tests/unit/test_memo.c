@@ -63,7 +63,7 @@ Test(memo, paths_that_never_repeat_share_what_their_route_has)
     struct memo *memo = memo_new();
     struct parser *plain = NULL, *with = NULL;
     enum { LINES = 3000, KINDS = 4 };
-    static const char *const target[KINDS] = {"/orders/%u", "/products/%u", "/orders/%u", "/cart"}, *const status[KINDS] = {"200", "200", "502", "200"};
+    static const char *const target[KINDS] = {"/orders/", "/products/", "/orders/", "/cart?n="}, *const status[KINDS] = {"200", "200", "502", "200"};
     uint64_t number[KINDS] = {0};
     cr_assert(format_set_load(NULL, 0, &set, &e) == LQ_OK, "%s", e.msg);
     struct parser_config c = {.reference_us = 1772445600000000};
@@ -75,7 +75,7 @@ Test(memo, paths_that_never_repeat_share_what_their_route_has)
         unsigned kind = i * 7 % 11 % KINDS;
         char path[32], line[256];
         struct record a = {0}, b = {0};
-        snprintf(path, sizeof path, target[kind], i);
+        snprintf(path, sizeof path, "%s%u", target[kind], kind < KINDS - 1 ? i : 0);
         int n = snprintf(line, sizeof line, "192.0.2.%u - - [01/Mar/2026:10:00:%02u +0000] \"GET %s HTTP/1.1\" %s %u \"-\" \"x\"", i % 250, i % 60, path, status[kind], i);
         cr_assert(parser_parse(plain, (lq_str){line, (size_t)n}, &a) == PARSE_OK);
         cr_assert(parser_parse(with, (lq_str){line, (size_t)n}, &b) == PARSE_OK);
