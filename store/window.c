@@ -544,7 +544,7 @@ size_t window_bytes(const struct window *w)
             continue;
         }
         n += sizeof *ws + ws->cap * (13 + 8 * (size_t)ws->n_measures + 4 * (size_t)ws->n_identities);
-        n += ws->cap_examples * sizeof *ws->examples + ws->n_memos * (sizeof *ws->memos + sizeof *ws->memo_dims);
+        n += ws->cap_examples * sizeof *ws->examples;
         for (uint32_t k = 0; k < IDENTITY_MAX; k++) {
             n += ws->identities[k].ids.keys.total + ws->identities[k].ids.mask * sizeof(struct lq_map_slot);
         }
