@@ -159,7 +159,7 @@ static void settled(struct flusher *f, enum lq_err err, uint64_t lines, int64_t 
     pthread_mutex_unlock(&f->lock);
 }
 
-/* Retention and compaction. What flushes and merging an hour took is given back after it: malloc would keep it. */
+/* Retention and compaction. What flushes and merging hours took is given back once a minute: malloc would keep it. */
 static void maintain(struct flusher *f)
 {
     struct lq_error e = {0};
@@ -168,7 +168,7 @@ static void maintain(struct flusher *f)
     if (err != LQ_OK && log_may(&f->limit)) {
         log_failure(LOG_WARN, &e);
     }
-    if (!more && clock_monotonic_us() >= f->trim_us) {
+    if (clock_monotonic_us() >= f->trim_us) {
         store_trim(f->store);
         malloc_trim(0);
         f->trim_us = clock_monotonic_us() + TRIM_US;
