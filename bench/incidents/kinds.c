@@ -424,6 +424,7 @@ const struct kind kinds[] = {
     {"flag_route", "a new route appears and fails", false, flag_route},
     {"deed_said", "a setting, flag, rule, secret or schema was changed, and somebody said so", false, deed_said},
     {"flag_hosts", "a flag that is on for some of the hosts", false, flag_hosts},
+    {"setting_again", "a setting of a sort that is changed now and then; this time it hurts", false, setting_again},
     {"ended", "something reached its end at an instant; only the failures say what", false, ended},
     {"format_change", "the access log changes its format, with or without a real failure", false, format_change},
     {"ramp_harmless", "a slow ramp with a harmless release in the middle", true, ramp_harmless},

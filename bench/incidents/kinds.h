@@ -34,5 +34,6 @@ void error_ramp(struct plan *p);
 void deed_said(struct plan *p);
 void ended(struct plan *p);
 void flag_hosts(struct plan *p);
+void setting_again(struct plan *p);
 
 #endif

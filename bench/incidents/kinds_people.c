@@ -191,3 +191,52 @@ void flag_hosts(struct plan *p)
     p->high_allowed = true;
     p->variant = n == 1 ? "one host" : "some hosts";
 }
+
+/* A setting of a sort that is changed now and then: earlier changes hurt nobody; this one acts at once, after a while, or when a restart takes it in. */
+void setting_again(struct plan *p)
+{
+    static const struct {
+        const char *says, *has; /* the first # is the key, then numbers */
+    } sorts[] = {
+        {"I0Refresh keys changed: [{}]", "Refresh keys"}, {"I3SET GLOBAL {} = # by ops", "SET GLOBAL"}, {"I4policy document {} replaced, revision #", "policy document"},
+        {"I0Applied ConfigMap shop/{} (resourceVersion #)", "Applied ConfigMap"}, {"I2zone {}/IN: loaded serial #", "loaded serial"}, {"I1Override {} -> #", "Override"},
+        {"I0tuning: {} is now # (was #)", "tuning:"}, {"I2ceiling of {} moved to #", "ceiling of"}, {"I0parameter \"{}\" altered to \"#\"", "parameter"},
+    };
+    static const char *const keys[] = {"max_in_flight", "pool.size", "tax.engine", "keepalive", "mail.sender", "banner.text", "cache.ttl", "search.depth"};
+    static const char *const fails[] = {"E1{}: bad value, request @ refused", "E3gave up on {} after # ms", "E3Connection to {} refused", "E2no permit left for request @", NULL};
+    struct world *w = p->w;
+    unsigned k = world_pick(w, sizeof sorts / sizeof sorts[0]), key = world_pick(w, 8), f = world_pick(w, 5), how = world_pick(w, 4);
+    bool each = rng_chance(&w->rng, 0.3);
+    double t = kind_moment(p, 0.3, 0.85), lead = how == 0 ? 0.002 : how == 1 ? world_between(w, 0.04, 0.6) : how == 2 ? world_between(w, 0.05, 1) : world_between(w, 0.6, 4);
+    char says[WORLD_TEXT_MAX], text[WORLD_TEXT_MAX];
+    if (t + lead > w->days * 24 - 1) {
+        t = w->days * 24 - 1 - lead;
+    }
+    plan_distract(p, 1 + world_pick(w, 3));
+    for (unsigned i = 0, n = world_pick(w, 4); i < n; i++) { /* earlier, and harmless */
+        kind_text(says, sorts[k].says, keys[(key + 1 + i) % 8]);
+        plan_line(p, world_between(w, 0.05, 0.85) * t, world_pick(w, w->n_hosts), "%s", says);
+    }
+    if (rng_chance(&w->rng, 0.3)) {
+        kind_text(says, sorts[k].says, keys[(key + 5) % 8]);
+        plan_line(p, t + lead + world_between(w, 0.2, 0.9), world_pick(w, w->n_hosts), "%s", says);
+    }
+    kind_text(says, sorts[k].says, keys[key]);
+    struct deed d = {.says = says, .has = sorts[k].has};
+    unsigned teller = world_pick(w, w->n_hosts + w->n_backends);
+    deed_done(p, &d, t, each || teller >= w->n_hosts ? plan_all_hosts(p) : 1U << teller, each ? world_between(w, 0.001, 0.01) : 0.0002);
+    if (how == 2) {
+        plan_wave(p, t + lead, 0, world_between(w, 0.003, 0.02), "restart");
+    } else if (rng_chance(&w->rng, 0.35)) {
+        bystander(p, how == 3 ? t + lead * world_between(w, 0.2, 0.7) : t - world_between(w, 0.25, 0.7));
+    }
+    if (fails[f] != NULL) {
+        kind_text(text, fails[f], f == 0 ? keys[key] : w->upstream);
+    }
+    struct effect like = {.routes = kind_route(p), .fail = world_between(w, 0.08, 0.6), .slow = rng_chance(&w->rng, 0.4) ? 2 : 0, .since_start = how == 2};
+    fail_in_words(p, t + lead, 0, &like, fails[f] != NULL ? text : NULL);
+    plan_onset(p, t + lead);
+    p->high_allowed = true;
+    p->variant = (const char *[]){"at once", "after minutes", "taken in by a restart", "after hours"}[how];
+    kind_app_only(p);
+}

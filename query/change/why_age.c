@@ -15,7 +15,8 @@
 
 enum { YOUNG_S = 1800, SAME_S = 600, WAVE_GAP_S = 1800, HOSTS_MIN = 3, SPREAD_MIN_S = 300, ROUNDS_MAX = INCIDENTS_MAX };
 #define SAME_SHARE 0.06 /* of the age: as well as ages are known */
-#define ORDERED    0.3  /* of the spread of the starts is left in the spread of the ages */
+#define CHANCE_P   0.01
+#define ORDERED    0.3 /* of the spread of the starts is left in the spread of the ages */
 
 static bool is_start(const struct event *e)
 {
@@ -84,7 +85,8 @@ static bool by_message(struct why *y, const struct finding *f, struct ages *out)
     const struct grid *g = &y->far;
     const struct grid_stream *st = &g->streams[f->stream];
     const struct grid_series *x = NULL;
-    double longest = 0; /* of the runs without it */
+    double longest = 0;                     /* of the runs without it */
+    double young_s = 0, old_s = 0, old = 0; /* before that age; after it, and steps with the message there */
     memset(out, 0, sizeof *out);
     for (uint32_t i = 0; i < st->n_series; i++) {
         x = st->series[i].dim == f->dim && st->series[i].value == f->value ? &st->series[i] : x;
@@ -103,11 +105,18 @@ static bool by_message(struct why *y, const struct finding *f, struct ages *out)
         int64_t at = begins(g, x, b->time_us);
         if (at < next) {
             add_age(out, (double)(at - b->time_us) / 1e6);
+            young_s += (double)(at - b->time_us) / 1e6;
+            old_s += (double)(next - at) / 1e6;
+            for (uint32_t t = grid_step(g, at); t < g->steps && grid_time_us(g, t) < next; t++) {
+                old += x->count[t] > 0;
+            }
         } else {
             longest = (double)(next - b->time_us) / 1e6 > longest ? (double)(next - b->time_us) / 1e6 : longest;
         }
     }
-    return out->least > YOUNG_S && longest < out->most * (1 + SAME_SHARE) && agree(out, 2 * (double)g->step_s);
+    double seldom = exp(-old / (old_s + 1) * young_s); /* it comes now and then, and did not yet */
+    return out->least > YOUNG_S && longest < out->most * (1 + SAME_SHARE) && agree(out, 2 * (double)g->step_s) &&
+           seldom < CHANCE_P;
 }
 
 /* When the failures of a host begin, where they do clearly. */

@@ -4,34 +4,25 @@
  * - Versions. A version value is mentioned by every line (steady), or when a program starts. Mentions less than an hour
  * apart are one wave over the hosts. The first wave of a value is its release; a later one is a restart, or a rollback
  * when another version was mentioned in between. What runs when the logs begin is no event.
- * - Messages that report a deed (why_words.c) and are rare.
+ * - Messages that report a deed (why_deeds.c).
  * - Markers that people recorded.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <stdlib.h>
 
-#include "query/change/why_int.h"
+#include "query/change/why_events.h"
 
 enum {
-    WAVE_GAP_S = 3600,
-    BASELINE_S = 900,
-    WAVES_MAX = 64,
-    EACH_WAVE_MAX = 12,
     EXACT_MAX = 24,
     HOST_LOOK_S = 7200,
-    ROLL_MAX_S = 6 * 3600, /* a deed that rolls over hosts for longer is taken for that long */
-    DEED_PER_DAY = 6,
-    ONCE_PER_DAY = 6,
-    THEN_S = 900,
-    READY_S = 180, /* of its start, what a host says once belongs to that */
-    NEAR_GAP_S = 600,
+    READY_S = 180,    /* of its start, what a host says once belongs to that */
     INFERRED_MIN = 50 /* percent: less sure markers are shown, but suspected of nothing */
 };
 
 static const char NEW_FORMAT[] = "new log format";
 
-static struct event *add_event(struct why *y, struct event e)
+struct event *why__add_event(struct why *y, struct event e)
 {
     if (y->n_events == EVENTS_MAX) {
         return NULL;
@@ -111,17 +102,13 @@ static void exact_hosts(struct why *y, struct event *e)
 }
 
 /* What ran when the logs begin is no event. */
-static bool at_start(const struct stream_info *info, int64_t us)
+bool why__at_start(const struct stream_info *info, int64_t us)
 {
     return us < info->first_us + BASELINE_S * US && us < info->first_us + (info->last_us - info->first_us) / 20;
 }
 
-struct wave {
-    uint32_t from, to; /* steps, the last one inclusive */
-};
-
-static uint32_t find_waves(const struct grid *g, const struct grid_series *x, int64_t gap_s, struct wave *out,
-                           uint32_t cap, uint32_t *used)
+uint32_t why__waves(const struct grid *g, const struct grid_series *x, int64_t gap_s, struct wave *out, uint32_t cap,
+                    uint32_t *used)
 {
     uint32_t n = 0, gap = (uint32_t)(gap_s / g->step_s) + 1;
     *used = 0;
@@ -148,7 +135,7 @@ static void versions_of(struct why *y, uint32_t stream)
     for (uint32_t i = 0; i < st->n_series; i++) {
         const struct grid_series *x = &st->series[i];
         uint32_t used, n;
-        if (x->dim != DIM_VERSION || (n = find_waves(&y->far, x, WAVE_GAP_S, w, WAVES_MAX, &used)) == 0) {
+        if (x->dim != DIM_VERSION || (n = why__waves(&y->far, x, WAVE_GAP_S, w, WAVES_MAX, &used)) == 0) {
             continue;
         }
         const struct value_info info = *snapshot_value(y->s, st->info->id, DIM_VERSION, x->value);
@@ -156,7 +143,7 @@ static void versions_of(struct why *y, uint32_t stream)
         bool steady = used > 4 && used * 2 > w[n - 1].to - w[0].from + 1;
         for (uint32_t k = 0; k < n; k++) {
             int64_t at = k == 0 ? info.first_us : grid_time_us(&y->far, w[k].from);
-            if (at_start(st->info, at)) {
+            if (why__at_start(st->info, at)) {
                 continue;
             }
             struct event e = {.kind = k == 0 ? EVENT_RELEASE : EVENT_RESTART,
@@ -169,148 +156,8 @@ static void versions_of(struct why *y, uint32_t stream)
             e.end_us = e.end_us > at + ROLL_MAX_S * US ? at + ROLL_MAX_S * US : e.end_us;
             e.name = why__printf(y->a, "%.*s", (int)info.text.n, info.text.p);
             e.text = steady && k > 0 ? "" : NULL; /* only a rollback if another version ran meanwhile */
-            add_event(y, e);
+            why__add_event(y, e);
         }
-    }
-}
-
-/* A message that reports a deed: each wave of one that is rare, the last wave before the onset of others. */
-static void deeds_of(struct why *y, uint32_t stream)
-{
-    const struct grid_stream *st = &y->far.streams[stream];
-    double days = (double)y->far.steps * (double)y->far.step_s / 86400;
-    struct wave w[WAVES_MAX];
-    for (uint32_t i = 0; i < st->n_series; i++) {
-        const struct grid_series *x = &st->series[i];
-        enum event_kind kind;
-        uint32_t used;
-        double count = 0, errors = 0;
-        if (!why__is_template(st->info->schema, x->dim)) {
-            continue;
-        }
-        const struct value_info info = *snapshot_value(y->s, st->info->id, x->dim, x->value);
-        if (!why__event_words(info.text, &kind) ||
-            (kind == EVENT_JOB && (why__cause_words(info.text) != NULL || why__complains(y, stream, x->value) > 0))) {
-            continue; /* "rotation skipped, disk nearly full": a complaint, not a job */
-        }
-        for (uint32_t t = 0; t < y->far.steps; t++) {
-            count += (double)x->count[t];
-            errors += (double)x->errors[t];
-        }
-        uint32_t n = find_waves(&y->far, x, kind == EVENT_RESTART || kind == EVENT_RELEASE ? WAVE_GAP_S : NEAR_GAP_S, w,
-                                WAVES_MAX, &used);
-        if (n == 0 || n > WAVES_MAX || n > 3 + DEED_PER_DAY * days || errors * 2 > count ||
-            used > 4 + y->far.steps / 8) {
-            continue;
-        }
-        for (uint32_t k = 0; k < n; k++) {
-            int64_t at = k == 0 && w[0].from > 0 ? info.first_us : grid_time_us(&y->far, w[k].from);
-            bool last = grid_time_us(&y->far, w[k].from) <= why__incident(y)->high_us &&
-                        (k + 1 == n || grid_time_us(&y->far, w[k + 1].from) > why__incident(y)->high_us);
-            bool each = n <= EACH_WAVE_MAX && kind != EVENT_JOB;
-            if ((!last && !each) || at_start(st->info, at)) {
-                continue;
-            }
-            struct event e = {.kind = kind,
-                              .time_us = at,
-                              .end_us = grid_time_us(&y->far, w[k].to + 1),
-                              .stream = stream,
-                              .dim = x->dim,
-                              .value = x->value,
-                              .waves = n};
-            e.end_us = e.end_us > at + ROLL_MAX_S * US ? at + ROLL_MAX_S * US : e.end_us;
-            e.name = "";
-            e.text = why__printf(y->a, "%.*s", (int)info.text.n, info.text.p);
-            add_event(y, e);
-        }
-    }
-}
-
-static lq_str next_word(lq_str *rest)
-{
-    size_t i = 0, j;
-    while (i < rest->n && rest->p[i] == ' ') {
-        i++;
-    }
-    for (j = i; j < rest->n && rest->p[j] != ' '; j++) {
-    }
-    lq_str w = {rest->p + i, j - i};
-    *rest = (lq_str){rest->p + j, rest->n - j};
-    return w;
-}
-
-/* Another message of the stream has the same words but one or two: a name that was not masked. */
-static bool variant(struct why *y, const struct grid_stream *st, uint32_t dim, uint32_t value)
-{
-    lq_str text = snapshot_value(y->s, st->info->id, dim, value)->text;
-    for (uint32_t i = 0; i < st->n_series; i++) {
-        if (st->series[i].dim != dim || st->series[i].value == value) {
-            continue;
-        }
-        lq_str a = text, b = snapshot_value(y->s, st->info->id, dim, st->series[i].value)->text, x, z;
-        uint32_t words = 0, differ = 0;
-        do {
-            x = next_word(&a);
-            z = next_word(&b);
-            words += x.n > 0;
-            differ += !lq_str_eq(x, z);
-        } while (x.n > 0 && z.n > 0);
-        if (differ <= (words > 4 ? 2 : 1)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/*
- * A message that every host says once, or one of them, and nobody ever again: somebody did something, whatever the words
- * for it. Where such messages come more than a few times a day (free text, names in messages) they say nothing.
- */
-static void said_once(struct why *y, uint32_t stream)
-{
-    const struct grid_stream *st = &y->far.streams[stream];
-    double days = (double)y->far.steps * (double)y->far.step_s / 86400, hosts = 0;
-    uint32_t first = y->n_events;
-    for (uint32_t i = 0; i < st->n_series; i++) {
-        hosts += st->series[i].dim == DIM_HOST;
-    }
-    for (uint32_t i = 0; i < st->n_series; i++) {
-        const struct grid_series *x = &st->series[i];
-        enum event_kind kind;
-        struct wave w[2];
-        uint32_t used;
-        double count = 0, errors = 0;
-        if (!why__is_template(st->info->schema, x->dim) || find_waves(&y->far, x, NEAR_GAP_S, w, 2, &used) != 1) {
-            continue;
-        }
-        for (uint32_t t = w[0].from; t <= w[0].to; t++) {
-            count += (double)x->count[t];
-            errors += (double)x->errors[t];
-        }
-        const struct value_info info = *snapshot_value(y->s, st->info->id, x->dim, x->value);
-        int complains = why__complains(y, stream, x->value);
-        bool cause = why__cause_words(info.text) != NULL,
-             complaint = complains > 0 || errors > 0 || (complains < 0 && cause);
-        int64_t lead =
-            why__incident(y)->low_us - info.first_us; /* one line that names a cause, just then, is worth it */
-        bool then = cause && lead < THEN_S * US && info.first_us <= why__incident(y)->time_us;
-        if (count > (hosts > 1 ? hosts : 1) || why__event_words(info.text, &kind) || (complaint && !then) ||
-            at_start(st->info, info.first_us) || variant(y, st, x->dim, x->value)) {
-            continue;
-        }
-        struct event e = {.kind = EVENT_ONCE,
-                          .time_us = info.first_us,
-                          .end_us = info.last_us,
-                          .stream = stream,
-                          .dim = x->dim,
-                          .value = x->value,
-                          .waves = 1,
-                          .name = ""};
-        e.text = why__printf(y->a, "%.*s", (int)info.text.n, info.text.p);
-        add_event(y, e);
-    }
-    if (y->n_events - first > 2 + ONCE_PER_DAY * days) {
-        y->n_events = first;
     }
 }
 
@@ -344,7 +191,7 @@ static bool take_marker(void *ctx, const struct marker *m)
         add_host(&e, lq_arena_str(&y->a->mem, one), m->time_us);
         rest = comma != NULL ? (lq_str){comma + 1, rest.n - one.n - 1} : (lq_str){"", 0};
     }
-    add_event(y, e);
+    why__add_event(y, e);
     return true;
 }
 
@@ -372,7 +219,7 @@ static void refine_near(struct why *y, struct event *e)
     const struct grid_stream *st = &g->streams[e->stream];
     for (uint32_t i = 0; i < st->n_series; i++) {
         if (st->series[i].dim == e->dim && st->series[i].value == e->value) {
-            uint32_t n = find_waves(g, &st->series[i], NEAR_GAP_S, w, WAVES_MAX, &used);
+            uint32_t n = why__waves(g, &st->series[i], NEAR_GAP_S, w, WAVES_MAX, &used);
             for (uint32_t k = 0; k < n && n <= WAVES_MAX; k++) {
                 int64_t at = grid_time_us(g, w[k].from),
                         first = snapshot_value(y->s, st->info->id, e->dim, e->value)->first_us;
@@ -443,10 +290,11 @@ static void join_rollouts(struct why *y)
 static bool after_start(const struct event *once, const struct event *start)
 {
     uint32_t near = 0;
+    bool together = llabs(once->time_us - start->time_us) <= READY_S * US; /* of a marker one time is known */
     for (uint32_t i = 0; i < once->n_hosts; i++) {
         for (uint32_t k = 0; k < start->n_hosts; k++) {
             near += lq_str_eq(once->hosts[i].name, start->hosts[k].name) &&
-                    llabs(once->hosts[i].time_us - start->hosts[k].time_us) <= READY_S * US;
+                    (together || llabs(once->hosts[i].time_us - start->hosts[k].time_us) <= READY_S * US);
         }
     }
     return once->n_hosts == 0 || start->n_hosts == 0 || near * 2 > once->n_hosts;
@@ -575,12 +423,7 @@ void why__find_events(struct why *y)
     if (snapshot_markers(y->s, y->a->from_us - 86400 * US, y->a->to_us + 1, take_marker, y, NULL) != LQ_OK) {
         why__notice(y->a, "markers could not be read");
     }
-    for (uint32_t i = 0; i < y->far.n_streams; i++) {
-        deeds_of(y, i);
-    }
-    for (uint32_t i = 0; i < y->far.n_streams; i++) {
-        said_once(y, i);
-    }
+    why__find_deeds(y);
     if (y->n_events > 1) {
         qsort(y->events, y->n_events, sizeof *y->events, by_time);
     }
@@ -595,7 +438,8 @@ void why__find_events(struct why *y)
     for (uint32_t i = 0; i < y->n_events; i++) {
         uint32_t alike = 0;
         for (uint32_t j = 0; j < y->n_events; j++) {
-            alike += y->events[j].kind == y->events[i].kind;
+            bool same = y->events[j].kind == y->events[i].kind;
+            alike += !same ? 0 : y->events[i].kind == EVENT_ONCE ? y->events[j].waves : 1;
         }
         alike = y->events[i].waves > alike ? y->events[i].waves : alike;
         y->events[i].rate = alike / range;

@@ -15,7 +15,9 @@
 #include "query/change/why_onset.h"
 
 enum { PLACE_BEFORE = 48, RECORDS_MIN = 32, SPLIT_POINTS_MIN = 24, MEASURED_MIN = 200, NOVEL_MIN = 4, LOCAL_MIN = 10 };
-#define PLACE_P 1e-3
+#define PLACE_P   1e-3
+#define MATTERS   0.05   /* of what the measure usually is */
+#define MATTERS_S 0.0005 /* seconds */
 
 int why__finding_order(const void *a, const void *b)
 {
@@ -412,6 +414,24 @@ static void localise(struct why *y, struct finding *f)
     f->after = expm1(b.s[1] / b.n[1]) / scale;
 }
 
+/* Statistically firm is not enough: a route that takes a twentieth of a millisecond more, where requests take twenty,
+ * is nobody's trouble. */
+static bool matters(const struct why *y, const struct finding *f)
+{
+    if (f->metric != METRIC_MEASURE) {
+        return true;
+    }
+    const struct grid_series *x = &y->far.streams[f->stream].total;
+    const struct stream_schema *schema = why__info(y, f->stream)->schema;
+    double sum = 0, n = 0, moved = fabs(f->after - f->before);
+    for (uint32_t t = 0; t < y->far.steps; t++) {
+        sum += x->log_sum[f->measure][t] / GRID_LOG_UNIT;
+        n += (double)x->log_n[f->measure][t];
+    }
+    double usual = n > 0 ? expm1(sum / n) / (double)schema->measures[f->measure].scale : 0;
+    return moved >= MATTERS * usual && (strcmp(schema->measures[f->measure].unit, "s") != 0 || moved >= MATTERS_S);
+}
+
 void why__accept_findings(struct why *y)
 {
     double *p = lq_alloc((y->n_findings + 1) * sizeof *p);
@@ -423,7 +443,7 @@ void why__accept_findings(struct why *y)
     y->a->tested = y->n_findings;
     y->a->moved = benjamini_hochberg(p, y->n_findings, WHY_FDR, accepted);
     for (size_t i = 0; i < y->n_findings; i++) {
-        y->findings[i].accepted = accepted[i];
+        y->findings[i].accepted = accepted[i] && matters(y, &y->findings[i]);
     }
     for (size_t i = 0; i < y->n_findings; i++) {
         struct finding *f = &y->findings[i];

@@ -16,13 +16,23 @@ enum {
     REPEAT_LOOK_S = 1800,
     STARTS_MAX = EVENTS_MAX,
     SOON_S = 300,
-    UNSEEN_S = 4 * 3600
+    UNSEEN_S = 4 * 3600,
+    TAKEN_S = 4 * 3600
 };
+#define TAKEN_P         0.2 /* so seldom is such a deed in the time before a start */
+#define TOOK_IN         0.9
 #define FEW_P           0.05 /* so few failures are no surprise */
 #define CALM_TREND      0.3 /* a message of everyday that comes more and more: it may be the work that a release brought */
 #define DELAYED_SETTING 0.7 /* a setting, flag or rule waits for what needs it; a program that starts is used at once */
 #define DELAYED                                                                                                        \
     0.4 /* of causes act after a delay of any length: its chance alone fades with the logarithm of the gap */
+
+/* Of a chance: 1 at one in 300. */
+static double rarity(double chance)
+{
+    double x = -log10(chance + 1e-12) / 2.5;
+    return x > 1 ? 1 : x < 0 ? 0 : x;
+}
 
 double why__chance(double rate, int64_t gap_us)
 {
@@ -67,23 +77,28 @@ static double few_between(const struct why *y, int64_t from_us, int64_t to_us)
     return sum < 1 ? sum : 1;
 }
 
-static void time_terms(struct why *y, const struct event *e, struct why_suspect *s)
+/* How closely and rarely such an event stands before the onset, 0…1; not faded over days. */
+static double closeness(struct why *y, const struct event *e)
 {
     const struct incident *x = why__incident(y);
-    int64_t gap = gap_of(y, e->time_us), wave = e->end_us - e->time_us;
+    int64_t wave = e->end_us - e->time_us;
     wave = wave > 3600 * US ? 3600 * US : wave;
     int64_t from = e->time_us + wave + 60 * US, late = x->time_us - from;
-    double apart = (double)(late > 0 ? late : 0) / 1e6, days = (double)gap / 86400e6,
-           few = few_between(y, from, x->time_us) / FEW_P;
+    double apart = (double)(late > 0 ? late : 0) / 1e6, few = few_between(y, from, x->time_us) / FEW_P;
     few = (few < 1 ? few : 1) * exp(-apart / UNSEEN_S);
     double soon = exp(-apart / SOON_S), delayed = e->kind <= EVENT_RESTART ? DELAYED : DELAYED_SETTING,
            close = delayed + (1 - delayed) * (soon > few ? soon : few);
     int64_t off = x->time_us - e->time_us; /* chance knows nothing of the onset: any distance from it is as likely */
     off = late > 0 ? late : off < 0 ? -off : 0;
-    double chance = why__chance(e->rate, off), rare = -log10(chance + 1e-12) / 2.5;
-    double rest = 0.04 + 0.1 * exp(-days / 3);
-    rare = rare > 1 ? 1 : rare < 0 ? 0 : rare;
-    s->terms[WHY_TIME] = close * rare;
+    return close * rarity(why__chance(e->rate, off));
+}
+
+static void time_terms(struct why *y, const struct event *e, struct why_suspect *s)
+{
+    const struct incident *x = why__incident(y);
+    int64_t gap = gap_of(y, e->time_us);
+    double rest = 0.04 + 0.1 * exp(-(double)gap / 86400e6 / 3);
+    s->terms[WHY_TIME] = closeness(y, e);
     s->terms[WHY_TIME] = s->terms[WHY_TIME] > rest ? s->terms[WHY_TIME] : rest;
     double before = why__not_after_start(y, e->time_us);
     gap = x->time_us - e->time_us;
@@ -173,7 +188,7 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
         }
         if (f->shape == FINDING_NEW) {
             s->terms[WHY_NOVELTY] = 1 - (1 - s->terms[WHY_NOVELTY]) * (calm(y, f) ? 0.9 : f->at_onset ? 0.7 : 0.4);
-            k.message = k.message || (!f->at_onset && f->message);
+            k.message = k.message || (!f->at_onset && f->message && !calm(y, f));
         } else if (!f->at_onset && !traffic && why__leads(y, f) > 0) {
             x *= why__leads(y, f);
             s->terms[WHY_TREND] = x > s->terms[WHY_TREND] ? x : s->terms[WHY_TREND];
@@ -367,7 +382,8 @@ static const char *confidence(struct why *y, const struct why_suspect *s, const 
         return "high";
     }
     return t[WHY_TREND] > 0.2 || t[WHY_CONTRAST] > 0.5 || t[WHY_REPEAT] > 0.5 || t[WHY_AGE] > 0.5 ||
-                   (close && rare && s->score > 0.5)
+                   (close && rare && s->score > 0.5) ||
+                   (t[WHY_WORDS] > 0 && s->score > 0.5 && why__chance(e->rate, gap) < TAKEN_P)
                ? "medium"
                : "low";
 }
@@ -411,16 +427,74 @@ static void judge(struct why *y, uint32_t i, struct why_suspect *s)
     s->confidence = confidence(y, s, e, k);
 }
 
+/* A start changes nothing by itself: it takes in what was changed since the last one. */
+static bool takes_in(const struct why *y, const struct event *start, const struct event *deed)
+{
+    bool setting = deed->kind == EVENT_CONFIG || deed->kind == EVENT_MARKER || deed->kind == EVENT_ONCE,
+         only = start->kind == EVENT_RELEASE && start->stream != NO_DIM && start->dim == DIM_VERSION;
+    for (uint32_t v = VALUE_OVERFLOW + 1;
+         only && v < snapshot_values(y->s, why__info(y, start->stream)->id, DIM_VERSION); v++) {
+        only = v == start->value ||
+               snapshot_value(y->s, why__info(y, start->stream)->id, DIM_VERSION, v)->first_us > start->time_us;
+    } /* only: no other version was named before, so it may have run all the time */
+    if ((start->kind != EVENT_RESTART && !only) || !setting || deed->time_us >= start->time_us) {
+        return false;
+    }
+    for (const struct event *b = deed + 1; b < start; b++) {
+        if (b->kind <= EVENT_RESTART && b->kind != EVENT_CONFIG && b->time_us > deed->time_us) {
+            return false;
+        }
+    }
+    int64_t wait = start->time_us - deed->time_us;
+    return wait < TAKEN_S * US && why__chance(deed->rate, wait) < TAKEN_P;
+}
+
+/* What speaks for the start speaks for what it took in. */
+static void take_in(struct why *y, struct why_suspect *start, struct why_suspect *deed)
+{
+    for (int t = 0; t < WHY_TERMS; t++) {
+        deed->terms[t] = start->terms[t] > deed->terms[t] ? start->terms[t] : deed->terms[t];
+    }
+    start->terms[WHY_TIME] *= TOOK_IN;
+    start->score = why__combine(start, true);
+    deed->score = why__combine(deed, true);
+    deed->confidence = start->confidence;
+    why__add_evidence(deed, why__printf(y->a, "%s after it the program was started, and may have taken it in: %s",
+                                        why__lead(y, start->time_us - deed->time_us), start->title));
+    for (uint32_t i = 0; i < start->n_evidence && deed->n_evidence < SHOWN; i++) {
+        if (i > 0) { /* not the time of the start */
+            why__add_evidence(deed, start->evidence[i]);
+        }
+    }
+    for (uint32_t i = 0; i < start->n_members && deed->n_members < WHY_MEMBERS_MAX; i++) {
+        deed->members[deed->n_members++] = start->members[i];
+    }
+    for (uint32_t i = 0; i < start->n_lines && deed->n_lines < WHY_LINES_MAX; i++) {
+        deed->lines[deed->n_lines++] = start->lines[i];
+    }
+}
+
 void why__judge_events(struct why *y)
 {
     struct why_answer *a = y->a;
     const struct incident *x = why__incident(y);
+    const struct event *of[WHY_SUSPECTS_MAX];
     for (uint32_t i = y->n_events;
          i-- > 0 && a->n_suspects < WHY_SUSPECTS_MAX / 2 && !why__over(y);) { /* the newest have the places */
         const struct event *e = &y->events[i];
         bool in = y->o->lookback_us == 0 || e->time_us >= x->time_us - y->o->lookback_us;
         if (e->time_us <= why__latest(y) && in) {
+            of[a->n_suspects] = e;
             judge(y, i, &a->suspects[a->n_suspects++]);
+        }
+    }
+    for (uint32_t i = 0; i < a->n_suspects; i++) {
+        bool taken = false;
+        for (uint32_t k = i + 1; k < a->n_suspects && !taken; k++) { /* the last one before it */
+            taken = takes_in(y, of[i], of[k]);
+            if (taken) {
+                take_in(y, &a->suspects[i], &a->suspects[k]);
+            }
         }
     }
 }

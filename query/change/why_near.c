@@ -85,6 +85,25 @@ static double novelty_rate(const struct novelties *u, double count)
     return u->quarters > 0 ? (u->n - lo) / u->quarters : 0;
 }
 
+/* Another stream had the value before: a route that the access log knows is not new where failures are logged. */
+static bool known_elsewhere(const struct why *y, uint32_t stream, uint32_t dim, const struct value_info *v)
+{
+    const char *name = y->near.streams[stream].info->schema->dims[dim];
+    for (uint32_t k = 0; k < y->near.n_streams; k++) {
+        const struct stream_info *info = y->near.streams[k].info;
+        for (uint32_t d = 0; d < info->schema->n_dims && k != stream; d++) {
+            for (uint32_t i = VALUE_OVERFLOW + 1;
+                 strcmp(info->schema->dims[d], name) == 0 && i < snapshot_values(y->s, info->id, d); i++) {
+                const struct value_info *x = snapshot_value(y->s, info->id, d, i);
+                if (lq_str_eq(x->text, v->text)) {
+                    return x->first_us < v->first_us;
+                }
+            }
+        }
+    }
+    return false;
+}
+
 static void test_new(struct why *y, uint32_t stream, const struct grid_series *x, const struct nearness *o,
                      const struct novelties *novelties)
 {
@@ -114,7 +133,9 @@ static void test_new(struct why *y, uint32_t stream, const struct grid_series *x
         why__is_template(st->info->schema, x->dim) && (errors * 2 > count || why__complains(y, stream, x->value) > 0);
     late = complaint ? (late < LATE_S ? late : LATE_S) : 0; /* what is rare is seen late */
     late = late > 2 * (double)y->near.step_s ? late : 2 * (double)y->near.step_s;
-    if (count < NOVEL_MIN || before <= 0 || failure || v.first_us > o->high_us + (int64_t)(late * 1e6)) {
+    bool message = why__is_template(st->info->schema, x->dim);
+    if (count < NOVEL_MIN || before <= 0 || failure || v.first_us > o->high_us + (int64_t)(late * 1e6) ||
+        (!message && known_elsewhere(y, stream, x->dim, &v))) {
         return;
     }
     struct finding *f = why__add_finding(y, stream, x->dim, x->value);
@@ -252,7 +273,7 @@ struct lull {          /* the longest time of nothing that begins where a change
     double before;     /* records until then */
 };
 
-static bool find_lull(const struct grid_stream *st, const struct grid_series *x, const struct nearness *o,
+static bool find_lull(const struct grid_stream *st, const struct grid_series *x, const struct nearness *o, bool place,
                       struct lull *out)
 {
     double count = 0, whole = 0, share = 0, during = 0,
@@ -267,10 +288,12 @@ static bool find_lull(const struct grid_stream *st, const struct grid_series *x,
             during = 0;
             share = whole > 0 ? count / whole : 0;
         }
+        double time = start > 0 ? count / start * (t - start) : 0, here = share * during;
+        here = place || here < time ? here : time; /* in a stream that swells with failures a share says too much */
         if (!silent && in && start < o->from) {
-            usual = share * during > usual ? share * during : usual;
-        } else if (!silent && in && start <= o->to + 2 && share * during > out->expected) {
-            *out = (struct lull){start, t, share * during, count};
+            usual = here > usual ? here : usual;
+        } else if (!silent && in && start <= o->to + 2 && here > out->expected) {
+            *out = (struct lull){start, t, here, count};
         }
         in = silent;
         if (t < o->n) {
@@ -289,7 +312,7 @@ static void test_gone(struct why *y, uint32_t stream, const struct grid_series *
     const struct grid_stream *st = &y->near.streams[stream];
     bool place = is_place(st->info->schema->dims[x->dim]);
     struct lull l;
-    if (!find_lull(st, x, o, &l) || (!place && l.to < o->n)) {
+    if (!find_lull(st, x, o, place, &l) || (!place && l.to < o->n)) {
         return;
     }
     struct finding *f = why__add_finding(y, stream, x->dim, x->value);

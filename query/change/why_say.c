@@ -36,7 +36,8 @@ const char *why__event_title(struct why *y, const struct event *e)
         [EVENT_ONCE] = "said once"};
     struct lq_buf b = {0};
     if (e->stream != NO_DIM && e->text != NULL) {
-        lq_buf_printf(&b, "%s: \"%s\"", told[e->kind], shown(y, lq_str_of(e->text)));
+        const char *what = e->kind == EVENT_ONCE && e->waves > 1 ? "seldom said" : told[e->kind];
+        lq_buf_printf(&b, "%s: \"%s\"", what, shown(y, lq_str_of(e->text)));
     } else {
         const char *kind = e->word != NULL                                   ? e->word
                            : e->stream == NO_DIM && e->kind != EVENT_RELEASE ? told[e->kind]
