@@ -251,7 +251,7 @@ static void put_example(struct flush *f, const struct example_slot *x)
     key_u16(&k, f->st->id);
     key_u8(&k, (uint8_t)x->dim);
     key_u32(&k, x->value);
-    key_u8(&k, x->day != INT64_MIN);
+    key_u8(&k, x->kind);
     key_i64(&k, x->day);
     enum lq_err err = engine_get_sealed(f->txn, DB_EXAMPLE, key_str(&k), &old, f->e);
     if (err == LQ_OK && old.n >= sizeof stored) {

@@ -355,7 +355,7 @@ static enum lq_err each_example(struct snapshot *s, const struct key_buf *prefix
         }
         int64_t t;
         memcpy(&t, value.p, sizeof t);
-        struct example x = {t, {value.p + 16, value.n - 16}, key_get_u16(p), p[2], key_get_u32(p + 3), p[7] != 0};
+        struct example x = {t, {value.p + 16, value.n - 16}, key_get_u16(p), p[2], key_get_u32(p + 3), p[7] == EXAMPLE_ERROR};
         if (t >= from_s * US && t < to_s * US && !fn(ctx, &x)) {
             break;
         }

@@ -80,7 +80,7 @@ static enum lq_err collect_aged(struct store *s, struct engine_txn *t, size_t ma
     return err;
 }
 
-/* Error examples of days that left the longest tier. (The first example of a value stays as long as the value.) */
+/* Examples of days that left the longest tier. (The first example of a value stays as long as the value.) */
 static enum lq_err collect_examples(struct store *s, struct engine_txn *t, size_t max, struct key_list *out, struct lq_error *e)
 {
     struct engine_cursor *c = NULL;
@@ -89,7 +89,7 @@ static enum lq_err collect_examples(struct store *s, struct engine_txn *t, size_
     for (err = err == LQ_OK ? engine_seek(c, LQ_STR("\0"), &key, &value, e) : err; err == LQ_OK; err = engine_next(c, &key, &value, e)) {
         const uint8_t *p = (const uint8_t *)key.p;
         uint32_t stream = key.n == 16 ? key_get_u16(p) : STREAM_MAX;
-        if (stream < store__streams(s) && p[7] != 0 && key_get_i64(p + 8) < tier_from(TIER_1H, s->streams[stream]->high_water_us)) {
+        if (stream < store__streams(s) && p[7] != EXAMPLE_FIRST && key_get_i64(p + 8) < tier_from(TIER_1H, s->streams[stream]->high_water_us)) {
             add_key(out, key);
             if (out->n >= max) {
                 break;

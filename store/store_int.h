@@ -9,7 +9,7 @@
  *      marginal    stream u16, chunk u32                    -> SERIES_CHUNK marginals: dimension, value, error
  *      data        tier u8, stream u16, section u8, period start (sign flipped) u64, flush number u32 -> fragment
  *                  section HEAVY: hour start for the period, identity << 1 | error for the flush number -> heavy summary
- *      example     stream u16, dimension u8, value u32, error u8, day (sign flipped) u64 -> time, hash, text
+ *      example     stream u16, dimension u8, value u32, kind u8, day (sign flipped) u64 -> time, hash, text
  *      checkpoint  source key -> checkpoint                 marker  marker.h
  *      delta       stream u16, flush number u32             -> what a small flush left for the tiers (delta.h)
  *
@@ -199,11 +199,13 @@ LQ_MUST enum lq_err stream_put(const struct stream *st, struct engine_txn *t, st
 int64_t tier_from(int tier, int64_t high_water_us);
 
 /* window.c: what flush takes from a window */
+enum example_kind { EXAMPLE_FIRST, EXAMPLE_ERROR, EXAMPLE_CALM }; /* the last two: first of its day; calm ones of messages only */
 struct example_slot {
     int64_t time_us;
     uint64_t hash;
     uint32_t dim, value;
     int64_t day; /* INT64_MIN: the first line ever */
+    uint8_t kind; /* enum example_kind */
     uint32_t text_len;
     char text[EXAMPLE_BYTES_MAX];
 };
@@ -215,9 +217,10 @@ struct window_dim {
     char last[64];
     uint32_t last_len, last_id;
     bool last_success;
-    int64_t *first_example, *error_day; /* by id: time of the kept first example; day of the kept error example */
-    int64_t *error_time;
-    uint32_t *first_slot, *error_slot;
+    int64_t *first_example;                 /* by id: time of the kept first example */
+    int64_t *day_example[2], *day_time[2];  /* day of the kept example of a day: of what did not fail, of what did */
+    uint32_t *first_slot, *day_slot[2];
+    bool messages;                          /* what did not fail has examples of each day as well */
     size_t cap_ex;
 };
 /* An identity gets its local id a few observations late: its slot in the map, and then its key, arrive from memory meanwhile. */
@@ -239,8 +242,8 @@ struct window_identity {
 };
 struct window_memo { /* what records with one memo number (record.h) did to the dimensions, given to them all at once */
     uint64_t memo;   /* 0: free */
-    int64_t first_us, last_us, error_day, error_time;
-    uint64_t first_hash, error_hash; /* of the lines of first_us and error_time */
+    int64_t first_us, last_us, day, day_time; /* day: the last one of which a line was offered as an example */
+    uint64_t first_hash, day_hash;             /* of the lines of first_us and day_time */
     uint32_t series;
     uint32_t count;
 };
@@ -255,6 +258,7 @@ struct window_stream {
     bool line_masked;   /* mask_line is of the record in hand */
     lq_str mask_line;
     char *mask_scratch; /* NULL: nothing was masked yet */
+    bool messages; /* a dimension has them */
     bool overflowed; /* the series cache holds coarser series: they are looked up again after the flush */
     struct window_memo *memos; /* by memo number, n_memos; NULL before the first */
     struct window_memo_dims *memo_dims;

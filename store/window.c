@@ -33,10 +33,12 @@ static void window_stream_free(struct window_stream *ws)
         lq_map_fini(&x->cache);
         free(x->stats);
         free(x->first_example);
-        free(x->error_day);
-        free(x->error_time);
         free(x->first_slot);
-        free(x->error_slot);
+        for (int k = 0; k < 2; k++) {
+            free(x->day_example[k]);
+            free(x->day_time[k]);
+            free(x->day_slot[k]);
+        }
     }
     for (uint32_t i = 0; i < IDENTITY_MAX; i++) {
         free(ws->identities[i].names);
@@ -87,7 +89,7 @@ void window_stream_reset(struct window_stream *ws)
         for (uint32_t i = 0; i < x->n; i++) {
             x->stats[i] = (struct value_stats){INT64_MAX, INT64_MIN, 0, 0};
             x->first_example[i] = INT64_MAX;
-            x->error_day[i] = INT64_MIN;
+            x->day_example[0][i] = x->day_example[1][i] = INT64_MIN;
         }
         x->n = 0;
         x->last_len = UINT32_MAX;
@@ -151,16 +153,18 @@ static void touch(struct window_dim *x, uint32_t id)
         }
         x->stats = lq_realloc(x->stats, cap * sizeof *x->stats);
         x->first_example = lq_realloc(x->first_example, cap * sizeof *x->first_example);
-        x->error_day = lq_realloc(x->error_day, cap * sizeof *x->error_day);
-        x->error_time = lq_realloc(x->error_time, cap * sizeof *x->error_time);
         x->first_slot = lq_realloc(x->first_slot, cap * sizeof *x->first_slot);
-        x->error_slot = lq_realloc(x->error_slot, cap * sizeof *x->error_slot);
+        for (int k = 0; k < 2; k++) {
+            x->day_example[k] = lq_realloc(x->day_example[k], cap * sizeof *x->day_example[k]);
+            x->day_time[k] = lq_realloc(x->day_time[k], cap * sizeof *x->day_time[k]);
+            x->day_slot[k] = lq_realloc(x->day_slot[k], cap * sizeof *x->day_slot[k]);
+        }
         x->cap = cap;
     }
     for (; x->n <= id; x->n++) {
         x->stats[x->n] = (struct value_stats){INT64_MAX, INT64_MIN, 0, 0};
         x->first_example[x->n] = INT64_MAX;
-        x->error_day[x->n] = INT64_MIN;
+        x->day_example[0][x->n] = x->day_example[1][x->n] = INT64_MIN;
     }
 }
 
@@ -248,6 +252,7 @@ static void fill_example(struct window_stream *ws, uint32_t slot, uint32_t d, ui
     x->dim = d;
     x->value = id;
     x->day = day;
+    x->kind = day == INT64_MIN ? EXAMPLE_FIRST : sight->r->error ? EXAMPLE_ERROR : EXAMPLE_CALM;
     x->text_len = (uint32_t)text.n;
     memcpy(x->text, text.p, text.n);
 }
@@ -273,20 +278,21 @@ static void examples_of(struct window_stream *ws, uint32_t d, uint32_t id, struc
             x->first_example[id] = r->time_us;
         }
     }
-    if (!r->error) {
+    if (!r->error && !x->messages) {
         return;
     }
     int64_t day = tier_period_of(TIER_1H, r->time_us / US);
-    bool same_day = x->error_day[id] == day;
-    if (same_day && (r->time_us > x->error_time[id] || !better(ws, x->error_slot[id], sight))) {
+    int k = r->error;
+    bool same_day = x->day_example[k][id] == day;
+    if (same_day && (r->time_us > x->day_time[k][id] || !better(ws, x->day_slot[k][id], sight))) {
         return;
     }
     if (!same_day) {
-        x->error_slot[id] = new_example(ws); /* several of one day are settled at the flush */
+        x->day_slot[k][id] = new_example(ws); /* several of one day are settled at the flush */
     }
-    fill_example(ws, x->error_slot[id], d, id, day, sight);
-    x->error_day[id] = day;
-    x->error_time[id] = r->time_us;
+    fill_example(ws, x->day_slot[k][id], d, id, day, sight);
+    x->day_example[k][id] = day;
+    x->day_time[k][id] = r->time_us;
 }
 
 static uint32_t series_of(struct window *w, struct window_stream *ws, const uint32_t ids[DIM_MAX], int64_t time_us)
@@ -448,7 +454,7 @@ static void observe_dims(struct window *w, struct window_stream *ws, const struc
         s->last_us = r->time_us > s->last_us ? r->time_us : s->last_us;
         s->count++;
         s->flags |= r->success ? VALUE_SUCCEEDED : 0;
-        if (r->error || r->time_us <= x->first_example[id]) {
+        if (r->error || x->messages || r->time_us <= x->first_example[id]) {
             examples_of(ws, d, id, sight);
         }
     }
@@ -494,7 +500,10 @@ void window_observe(struct window *w, struct stream_use *u, const struct record 
     if (r->memo != 0) {
         __builtin_prefetch(window_memo_of(ws, r->memo), 1);
     }
-    ws->n_dims = u->n_dims > ws->n_dims ? u->n_dims : ws->n_dims;
+    for (; ws->n_dims < u->n_dims; ws->n_dims++) {
+        ws->dims[ws->n_dims].messages = strcmp(ws->stream->schema.dims[ws->n_dims], "template") == 0;
+        ws->messages = ws->messages || ws->dims[ws->n_dims].messages;
+    }
     reserve_log(ws, 1, u->n_measures, u->n_identities);
     for (uint32_t k = 0; k < ws->n_identities; k++) {
         ws->identity[k][ws->n] = 0;

@@ -51,7 +51,7 @@ bool window_memo_covers(const struct window_memo *m, struct sight *s)
 {
     const struct record *r = s->r;
     return after(s, m->first_us, m->first_hash) &&
-           (!r->error || (tier_period_of(TIER_1H, r->time_us / US) == m->error_day && after(s, m->error_time, m->error_hash)));
+           ((!r->error && !s->ws->messages) || (tier_period_of(TIER_1H, r->time_us / US) == m->day && after(s, m->day_time, m->day_hash)));
 }
 
 /* Few streams know many sorts of records: the places are as many as are needed, a window of 64 streams is not to take 80 MB. */
@@ -96,7 +96,7 @@ void window_memo_take(struct window_stream *ws, struct sight *sight, const uint3
                                   .first_us = r->time_us,
                                   .last_us = r->time_us,
                                   .first_hash = window__sight_hash(sight),
-                                  .error_day = INT64_MIN,
+                                  .day = INT64_MIN,
                                   .series = series};
         struct window_memo_dims *dims = &ws->memo_dims[m - ws->memos];
         dims->success = r->success;
@@ -106,9 +106,9 @@ void window_memo_take(struct window_stream *ws, struct sight *sight, const uint3
         m->first_us = r->time_us;
         m->first_hash = window__sight_hash(sight);
     }
-    if (r->error && (m->error_day != day || !after(sight, m->error_time, m->error_hash))) {
-        m->error_day = day;
-        m->error_time = r->time_us;
-        m->error_hash = window__sight_hash(sight);
+    if ((r->error || ws->messages) && (m->day != day || !after(sight, m->day_time, m->day_hash))) {
+        m->day = day;
+        m->day_time = r->time_us;
+        m->day_hash = window__sight_hash(sight);
     }
 }

@@ -16,6 +16,7 @@
 enum {
     EXACT_MAX = 24,
     HOST_LOOK_S = 7200,
+    SAID_S = 60,
     READY_S = 180,    /* of its start, what a host says once belongs to that */
     INFERRED_MIN = 50 /* percent: less sure markers are shown, but suspected of nothing */
 };
@@ -300,6 +301,13 @@ static bool after_start(const struct event *once, const struct event *start)
     return once->n_hosts == 0 || start->n_hosts == 0 || near * 2 > once->n_hosts;
 }
 
+static void say_also(struct event *e, const struct event *with)
+{
+    if (e->n_also < EVENT_ALSO_MAX && with->text != NULL) {
+        e->also[e->n_also++] = with->said != NULL ? with->said : with->text;
+    }
+}
+
 /* Several messages of one deed are one event; a start message belongs to the release that it starts. */
 static void merge_events(struct why *y)
 {
@@ -315,7 +323,18 @@ static void merge_events(struct why *y)
             }
             bool told = e->stream != NO_DIM && b->stream != NO_DIM && b->text != NULL; /* by messages, both */
             bool same = told && gap <= 120 * US && e->kind == b->kind && e->stream == b->stream;
-            if (same) {
+            bool marked = gap <= 60 * US && e->inferred && b->inferred && e->kind == EVENT_MARKER &&
+                          b->kind == EVENT_MARKER && strcmp(e->word, b->word) == 0 && strcmp(e->name, b->name) == 0;
+            if (same && e->kind == EVENT_ONCE && b->waves < e->waves) { /* the rarer one says more of what was done */
+                struct event rarer = *b;
+                *b = *e;
+                *e = rarer;
+                e->time_us = b->time_us < e->time_us ? b->time_us : e->time_us;
+            }
+            if (marked || (same && e->kind == EVENT_ONCE)) {
+                say_also(e, b);
+            }
+            if (same || marked) {
                 e->end_us = b->end_us > e->end_us ? b->end_us : e->end_us;
                 memmove(b, b + 1, (y->n_events - j - 1) * sizeof *b);
                 y->n_events--;
@@ -326,9 +345,10 @@ static void merge_events(struct why *y)
     }
     for (uint32_t i = 0; i < y->n_events;) { /* start messages, and a marker of what the logs show as well */
         struct event *e = &y->events[i];
+        struct event *of = NULL;
         bool drop = false;
         for (uint32_t j = 0; j < y->n_events && !drop; j++) {
-            struct event *b = &y->events[j];
+            struct event *b = of = &y->events[j];
             int64_t gap = apart(e, b);
             bool start = e->kind == EVENT_RESTART && e->text != NULL && e->stream != NO_DIM &&
                          rank[b->kind] <= rank[EVENT_CONFIG];
@@ -357,6 +377,9 @@ static void merge_events(struct why *y)
             drop = j != i && (close && !rolled_out ? gap <= 600 * US : (both || rolled_out) && gap <= 1800 * US);
         }
         if (drop) {
+            if (of != NULL && e->kind == EVENT_ONCE && e->waves == 1 && of->stream != NO_DIM) {
+                say_also(of, e);
+            }
             memmove(e, e + 1, (y->n_events - i - 1) * sizeof *e);
             y->n_events--;
         } else {
@@ -414,6 +437,39 @@ static void find_hosts(struct why *y)
     }
 }
 
+struct spoken {
+    const struct event *e;
+    struct why *y;
+    const char *said;
+    int64_t distance_us;
+};
+
+static bool take_said(void *ctx, const struct example *x)
+{
+    struct spoken *k = ctx;
+    int64_t gap = x->time_us < k->e->time_us ? k->e->time_us - x->time_us : x->time_us - k->e->time_us;
+    lq_str said = why__said(x->text, lq_str_of(k->e->text));
+    if (x->time_us >= k->e->time_us - SAID_S * US && x->time_us <= k->e->end_us + SAID_S * US && said.n > 0 &&
+        gap < k->distance_us) {
+        k->distance_us = gap;
+        k->said = why__printf(k->y->a, "%.*s", (int)said.n, said.p);
+    }
+    return true;
+}
+
+/* The names and numbers that the template left out, where the line of that day is kept. */
+static void find_said(struct why *y, struct event *e)
+{
+    struct spoken k = {.e = e, .y = y, .distance_us = INT64_MAX};
+    if (e->stream == NO_DIM || e->text == NULL || strstr(e->text, "<*>") == NULL) {
+        return;
+    }
+    if (snapshot_examples(y->s, why__info(y, e->stream)->id, e->dim, e->value, INT64_MIN, INT64_MAX, take_said, &k,
+                          NULL) == LQ_OK) {
+        e->said = k.said;
+    }
+}
+
 void why__find_events(struct why *y)
 {
     y->events = lq_arena_alloc(&y->a->mem, EVENTS_MAX * sizeof *y->events);
@@ -431,6 +487,9 @@ void why__find_events(struct why *y)
     find_hosts(y);
     if (y->n_events > 1) {
         qsort(y->events, y->n_events, sizeof *y->events, by_time);
+    }
+    for (uint32_t i = 0; i < y->n_events; i++) {
+        find_said(y, &y->events[i]);
     }
     join_rollouts(y);
     merge_events(y);

@@ -15,7 +15,7 @@
 #define WHY_FDR 0.05
 #define WHY_WAITS 2.5 /* mean times between, until all but one in twelve have been seen */
 
-enum { EVENTS_MAX = 160, EVENT_HOSTS_MAX = 64, INCIDENTS_MAX = 64, TARGET_PARTS_MAX = 3 };
+enum { EVENTS_MAX = 160, EVENT_HOSTS_MAX = 64, EVENT_ALSO_MAX = 2, INCIDENTS_MAX = 64, TARGET_PARTS_MAX = 3 };
 
 /* ---- the target ---- */
 
@@ -49,7 +49,10 @@ struct event_host {
 struct event { /* something that people or programs did, at a known time */
     enum event_kind kind;
     int64_t time_us, end_us;
-    const char *name, *text;     /* text: the message or note that shows it */
+    const char *name, *text;     /* text: the message or note that shows it, as its template */
+    const char *also[EVENT_ALSO_MAX]; /* what was said with it, once in all these days */
+    uint32_t n_also;
+    const char *said;            /* that message as it was written then; NULL = not kept */
     const char *word;            /* what a marker of no other kind is called */
     uint32_t stream, dim, value; /* where it was seen: stream NO_DIM for markers */
     uint32_t n_hosts;
@@ -187,6 +190,8 @@ bool why__event_words(lq_str text, enum event_kind *kind);
 bool why__only_failure_words(lq_str text);
 bool why__word_of_any_failure(lq_str word);
 bool why__next_word(lq_str *rest, lq_str *word);
+/* why_line.c: what a stored line says, of which the template is known; n 0 = it does not fit */
+lq_str why__said(lq_str line, lq_str template);
 /* why_kin.c: events and messages of the failures that speak of the same thing */
 void why__find_kin(struct why *y);
 /* why_where.c */

@@ -200,7 +200,8 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
         shown_at_onset += f->at_onset;
         alike += f->metric == METRIC_MEASURE && f->after > f->before;
         bool again = f->metric == METRIC_MEASURE && f->after > f->before && alike > ALIKE_SHOWN; /* counted below */
-        if (shown < SHOWN && !again && shown_at_onset <= AT_ONSET_SHOWN) {
+        bool lines = f->dim == NO_DIM && f->metric == METRIC_COUNT && k.message; /* its messages say that */
+        if (shown < SHOWN && !again && !lines && shown_at_onset <= AT_ONSET_SHOWN) {
             shown++;
             why__add_evidence(s, why__finding_text(y, f));
         }
@@ -417,6 +418,13 @@ static void judge(struct why *y, uint32_t i, struct why_suspect *s)
         s->lines[s->n_lines++] = e->text;
     }
     time_terms(y, e, s);
+    for (uint32_t k = 0; k < e->n_also; k++) {
+        if (e->stream != NO_DIM) {
+            why__add_evidence(s, why__printf(y->a, "said with it: \"%s\"", e->also[k]));
+        } else if (s->n_lines < WHY_LINES_MAX) { /* of a marker that was inferred it is a line */
+            s->lines[s->n_lines++] = e->also[k];
+        }
+    }
     struct kinds k = own_findings(y, i, s);
     contrast(y, e, s);
     recovery(y, e, s);

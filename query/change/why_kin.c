@@ -79,7 +79,7 @@ void why__find_kin(struct why *y)
             struct event *e = &y->events[i];
             bool deed = e->text != NULL && e->kind != EVENT_RESTART && e->time_us <= f->time_us &&
                         !(e->stream == f->stream && e->dim == f->dim && e->value == f->value);
-            const char *word = deed ? shared_word(y, lq_str_of(e->text), f->text) : NULL;
+            const char *word = deed ? shared_word(y, lq_str_of(e->said != NULL ? e->said : e->text), f->text) : NULL;
             if (word != NULL) {
                 e->kin = word;
                 f->event = (int)i;

@@ -8,6 +8,8 @@
 
 #include "query/change/why_int.h"
 
+enum { LINE_S = 300 };
+
 static const char *shown(struct why *y, lq_str v)
 {
     enum { SHOWN_MAX = 90 };
@@ -37,7 +39,7 @@ const char *why__event_title(struct why *y, const struct event *e)
     struct lq_buf b = {0};
     if (e->stream != NO_DIM && e->text != NULL) {
         const char *what = e->kind == EVENT_ONCE && e->waves > 1 ? "seldom said" : told[e->kind];
-        lq_buf_printf(&b, "%s: \"%s\"", what, shown(y, lq_str_of(e->text)));
+        lq_buf_printf(&b, "%s: \"%s\"", what, shown(y, lq_str_of(e->said != NULL ? e->said : e->text)));
     } else {
         const char *kind = e->word != NULL                                   ? e->word
                            : e->stream == NO_DIM && e->kind != EVENT_RELEASE ? told[e->kind]
@@ -259,6 +261,7 @@ void why__add_member(struct why *y, struct why_suspect *s, const struct finding 
 
 struct wanted {
     const struct why_suspect *s;
+    int64_t from_us, to_us; /* lines of another time are not of this */
     int64_t distance_us;
     struct lq_buf text;
 };
@@ -268,7 +271,7 @@ static bool take_line(void *ctx, const struct example *x)
     struct wanted *l = ctx;
     int64_t gap = x->time_us - l->s->time_us;
     gap = gap < 0 ? -2 * gap : gap; /* one after it shows it better than one before */
-    if (gap < l->distance_us) {
+    if (gap < l->distance_us && x->time_us >= l->from_us && x->time_us <= l->to_us) {
         l->distance_us = gap;
         lq_buf_clear(&l->text);
         lq_buf_add(&l->text, x->text.p, x->text.n);
@@ -279,7 +282,8 @@ static bool take_line(void *ctx, const struct example *x)
 /* The stored line with the value that is nearest in time. */
 void why__add_line(struct why *y, struct why_suspect *s, uint32_t stream, uint32_t dim, uint32_t value)
 {
-    struct wanted l = {.s = s, .distance_us = INT64_MAX};
+    int64_t slack = s->deed && s->n_lines == 0 ? LINE_S * US : INT64_MAX / 4; /* the first line of a deed is its own */
+    struct wanted l = {.s = s, .distance_us = INT64_MAX, .from_us = s->low_us - slack, .to_us = s->high_us + slack};
     if (s->n_lines == WHY_LINES_MAX) {
         return;
     }

@@ -205,3 +205,26 @@ Test(words, whole_words_only)
     cr_expect_null(why__cause_words(LQ_STR("nodnsname")));
     cr_expect_null(why__cause_words(LQ_STR("a hispanic name")));
 }
+
+Test(why_parts, what_was_said_is_found_in_its_line)
+{
+    static const struct {
+        const char *line, *template, *said;
+    } rows[] = {
+        {"2026-11-14 13:04:00.300 UTC [600] LOG:  parameter \"work_mem\" changed to \"2 s\"", "parameter <*> changed to <*>",
+         "parameter \"work_mem\" changed to \"2 s\""},
+        {"Nov 16 12:20:00 ops deploy[7]: releasing shop c99d0 to web1 web2", "releasing shop <*> to <*>",
+         "releasing shop c99d0 to web1 web2"},
+        {"{\"level\": \"info\", \"msg\": \"pool resized: 20 -> 5\", \"n\": 1}", "pool resized: <*> -> <*>", "pool resized: 20 -> 5"},
+        {"10:00 INFO restarting a, restarting b now", "restarting <*> now", "restarting a, restarting b now"},
+        {"10:00 INFO quite another text", "parameter <*> changed", ""},
+        {"10:00 INFO cut off: pa", "parameter <*> changed", ""},
+        {"10:00 INFO value", "value <*>", ""},
+        {"anything", "<*>", ""},
+        {"", "a", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        lq_str said = why__said(lq_str_of(rows[i].line), lq_str_of(rows[i].template));
+        cr_expect(lq_str_is(said, rows[i].said), "\"%s\": \"%.*s\"", rows[i].line, (int)said.n, said.p);
+    }
+}
