@@ -429,6 +429,7 @@ const struct kind kinds[] = {
     {"format_change", "the access log changes its format, with or without a real failure", false, format_change},
     {"ramp_harmless", "a slow ramp with a harmless release in the middle", true, ramp_harmless},
     {"error_ramp", "errors that grow for hours or days, something harmless on the way", false, error_ramp},
+    {"slow_rise", "errors that grow, of many shapes and causes, among harmless releases", false, slow_rise},
     {"harmless_release", "a release and no error", false, harmless_release},
     {"no_cause", "errors without any cause in the logs", false, no_cause},
     {"seasonal_peak", "the evening peak, every day, normal", false, seasonal_peak},

@@ -30,6 +30,9 @@ void stationary(struct plan *p);
 /* kinds_ramp.c */
 void error_ramp(struct plan *p);
 
+/* kinds_rise.c */
+void slow_rise(struct plan *p);
+
 /* kinds_people.c: what people did besides releases, and what ended by itself. */
 void deed_said(struct plan *p);
 void ended(struct plan *p);

@@ -251,7 +251,8 @@ bool ramp_fit(const double *s, const double *w, uint32_t n, uint32_t by, struct 
             b = &best[k];
         }
     }
-    double peak = 2 * b->value / d - shapes[b->shape].price, gain = 2 * (b->value - best[0].value) / d;
+    double flat = likelihood(&x, &shapes[0], 0, n, &(struct levels){{0, x.before_s[n] / x.before_w[n], 0}}),
+           peak = 2 * b->value / d - shapes[b->shape].price, gain = 2 * (b->value - best[0].value) / d;
     *out = (struct ramp){.at = b->at,
                          .low = b->at,
                          .high = b->at,
@@ -259,7 +260,9 @@ bool ramp_fit(const double *s, const double *w, uint32_t n, uint32_t by, struct 
                          .shape = gain > RAMP_PAYS ? shapes[b->shape].shape : RAMP_STEP,
                          .jump = shapes[b->shape].jump,
                          .before = b->l.p[0],
+                         .after = b->l.p[0] + b->l.p[1] + b->l.p[2],
                          .gain = gain,
+                         .rise = 2 * ((b->value > best[0].value ? b->value : best[0].value) - flat) / d,
                          .dispersion = d};
     for (int k = 0; k < SHAPES; k++) {
         for (uint32_t i = 1; i < n; i++) {

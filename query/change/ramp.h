@@ -32,8 +32,9 @@ struct ramp {
     uint32_t top;           /* T */
     enum ramp_shape shape;  /* STEP: a rise at once is about as likely */
     bool jump;              /* it begins with a jump */
-    double before;          /* base */
+    double before, after;   /* base; from T on */
     double gain;            /* over the best step: twice the log likelihood, over the dispersion */
+    double rise;            /* the same over no rise at all */
     double dispersion;
 };
 

@@ -55,6 +55,25 @@ static uint32_t before_onset(const struct why *y)
     return t > 1 ? t - 1 : 0;
 }
 
+/* What leads to a slow rise goes on while it grows, and often has not moved much before: for that the first half of the rise is
+ * looked at too. Not for failures, and what counts them. */
+static uint32_t before_half(const struct why *y)
+{
+    const struct incident *x = why__incident(y);
+    uint32_t t = why__slow(y) ? grid_step(&y->far, x->time_us + (x->top_us - x->time_us) / 2) : 0, n = before_onset(y);
+    return t > n ? t : n;
+}
+
+static bool fails(const struct grid_series *x, uint32_t n)
+{
+    double count = 0, errors = 0;
+    for (uint32_t t = 0; t < n; t++) {
+        count += (double)x->count[t];
+        errors += (double)x->errors[t];
+    }
+    return errors * 2 > count;
+}
+
 static void keep(struct why *y, struct finding *f, const struct change *c, uint32_t from)
 {
     f->shape = c->shape == SHAPE_KINK ? FINDING_TREND : FINDING_STEP;
@@ -281,12 +300,13 @@ static void test_stream(struct why *y, uint32_t i, uint32_t n)
     struct grid_stream *st = &y->far.streams[i];
     const struct stream_schema *s = st->info->schema;
     struct place p = {i, st, &st->total};
-    why__calm(&st->total, n, y->calm[1]);
+    uint32_t half = before_half(y);
+    why__calm(&st->total, half, y->calm[1]);
     if (i == y->target_stream) {
         test_share(y, &p, st->total.errors, st->total.count, METRIC_ERRORS, 0, n, 0);
     }
     for (uint32_t m = 0; m < s->n_measures; m++) {
-        test_measure(y, &p, m, 0, n, 1);
+        test_measure(y, &p, m, 0, half, 1);
     }
     for (uint32_t k = 0; k < st->n_series && !why__over(y); k++) {
         p.x = &st->series[k];
@@ -294,16 +314,17 @@ static void test_stream(struct why *y, uint32_t i, uint32_t n)
             continue; /* events of their own; what another dimension says already */
         }
         test_presence(y, &p, n);
-        bool calm = s->kind != STREAM_REQUESTS && !why__is_template(s, p.x->dim);
+        bool message = why__is_template(s, p.x->dim), calm = s->kind != STREAM_REQUESTS && !message;
         if (calm) {
             why__calm(p.x, n, y->calm[0]);
         }
-        test_share(y, &p, calm ? y->calm[0] : p.x->count, calm ? y->calm[1] : st->total.count, METRIC_SHARE, 0, n, 1);
+        test_share(y, &p, calm ? y->calm[0] : p.x->count, calm ? y->calm[1] : st->total.count, METRIC_SHARE, 0,
+                   message && !fails(p.x, half) ? half : n, 1);
         if (i == y->target_stream) {
             test_share(y, &p, p.x->errors, p.x->count, METRIC_ERRORS, 0, n, 0);
         }
         for (uint32_t m = 0; m < s->n_measures && p.x->log_sum[m] != NULL; m++) {
-            test_measure(y, &p, m, 0, n, 1);
+            test_measure(y, &p, m, 0, half, 1);
         }
     }
 }

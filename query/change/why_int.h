@@ -10,9 +10,9 @@
 #include "query/change/stat.h"
 #include "query/change/why.h"
 
-#define US      1000000LL
-#define NO_DIM  UINT32_MAX
-#define WHY_FDR 0.05
+#define US        1000000LL
+#define NO_DIM    UINT32_MAX
+#define WHY_FDR   0.05
 #define WHY_WAITS 2.5 /* mean times between, until all but one in twelve have been seen */
 
 enum { EVENTS_MAX = 160, EVENT_HOSTS_MAX = 64, EVENT_ALSO_MAX = 2, INCIDENTS_MAX = 64, TARGET_PARTS_MAX = 3 };
@@ -57,9 +57,9 @@ struct event { /* something that people or programs did, at a known time */
     uint32_t stream, dim, value; /* where it was seen: stream NO_DIM for markers */
     uint32_t n_hosts;
     struct event_host hosts[EVENT_HOSTS_MAX];
-    bool inferred; /* a marker that logs show: what this finds itself stands for it */
+    bool inferred;   /* a marker that logs show: what this finds itself stands for it */
     const char *kin; /* a rare word that it shares with a message of the failures; NULL = none */
-    double rate;   /* such events per second, over the range */
+    double rate;     /* such events per second, over the range */
     uint32_t waves;
 };
 
@@ -150,10 +150,14 @@ LQ_MUST enum lq_err why__read_target(struct why *y, struct lq_error *e);
 void why__target_at(struct why *y, int64_t us);
 /* why_onset.c: false = none */
 bool why__find_onset(struct why *y);
-/* why_ramp.c: why an event after the onset is no cause; how likely it is that it stands before the onset of a slow rise,
- * whose time is an estimate (1: it does, or the rise is no slow one) */
+/* why_ramp.c: why an event after the onset is no cause; how well the beginning of a slow rise, which is an estimate, fits
+ * a time (1: best) */
 const char *why__after_start(struct why *y, int64_t us);
-double why__not_after_start(const struct why *y, int64_t us);
+double why__start_at(const struct why *y, int64_t us);
+static inline bool why__slow(const struct why *y)
+{
+    return why__incident(y)->top_us > 0;
+}
 /* why_split.c: pure */
 struct split {
     uint32_t at, low, high; /* first step after; 95 % interval */

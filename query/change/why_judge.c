@@ -83,13 +83,17 @@ static double closeness(struct why *y, const struct event *e)
     const struct incident *x = why__incident(y);
     int64_t wave = e->end_us - e->time_us;
     wave = wave > 3600 * US ? 3600 * US : wave;
-    int64_t from = e->time_us + wave + 60 * US, late = x->time_us - from;
-    double apart = (double)(late > 0 ? late : 0) / 1e6, few = few_between(y, from, x->time_us) / FEW_P;
+    bool slow = why__slow(y);
+    int64_t begins = slow ? x->low_us : x->time_us; /* of a slow rise */
+    int64_t from = e->time_us + wave + 60 * US, late = begins - from;
+    double apart = (double)(late > 0 ? late : 0) / 1e6, few = few_between(y, from, begins) / FEW_P;
     few = (few < 1 ? few : 1) * exp(-apart / UNSEEN_S);
     double soon = exp(-apart / SOON_S), delayed = e->kind <= EVENT_RESTART ? DELAYED : DELAYED_SETTING,
            close = delayed + (1 - delayed) * (soon > few ? soon : few);
     int64_t off = x->time_us - e->time_us; /* chance knows nothing of the onset: any distance from it is as likely */
-    off = late > 0 ? late : off < 0 ? -off : 0;
+    off = slow ? llabs(off) : late > 0 ? late : off < 0 ? -off : 0;
+    int64_t known = (x->high_us - x->low_us) / 4; /* and what is known to hours says nothing of minutes */
+    off = slow && off < known ? known : off;
     return close * rarity(why__chance(e->rate, off));
 }
 
@@ -97,17 +101,18 @@ static void time_terms(struct why *y, const struct event *e, struct why_suspect 
 {
     const struct incident *x = why__incident(y);
     int64_t gap = gap_of(y, e->time_us);
+    bool slow = why__slow(y);
     double rest = 0.04 + 0.1 * exp(-(double)gap / 86400e6 / 3);
+    double before = slow && e->time_us > x->low_us ? why__start_at(y, e->time_us) : 1;
     s->terms[WHY_TIME] = closeness(y, e);
     s->terms[WHY_TIME] = s->terms[WHY_TIME] > rest ? s->terms[WHY_TIME] : rest;
-    double before = why__not_after_start(y, e->time_us);
     gap = x->time_us - e->time_us;
     if (e->kin != NULL) {
         s->terms[WHY_WORDS] = 1;
         why__add_evidence(s, why__printf(y->a, "messages of the failures speak of the same: \"%s\"", e->kin));
     }
     s->terms[WHY_TIME] *= before;
-    if (before < 1) { /* within a slow rise, but its start is an estimate */
+    if (slow && gap < 0) { /* within a slow rise, but its start is an estimate */
         if (before < 0.2) {
             s->terms[WHY_AGAINST] = 1 - (1 - s->terms[WHY_AGAINST]) * 0.5;
         }

@@ -24,6 +24,12 @@ static bool line_share(const struct why *y, const struct finding *f)
            why__info(y, f->stream)->schema->kind != STREAM_REQUESTS;
 }
 
+/* A slow rise in the program's own words: seen first when there were enough failures. */
+static bool rise_in_words(const struct why *y, const struct finding *f)
+{
+    return why__slow(y) && f->message && f->failing && f->time_us >= why__incident(y)->low_us;
+}
+
 /* How much a finding says about a cause: messages that name one, silence and floods before what may be the failure
  * itself. */
 static double says(const struct why *y, const struct finding *f)
@@ -41,7 +47,7 @@ static double says(const struct why *y, const struct finding *f)
     }
     if (f->message) {
         double x = f->shape == FINDING_NEW ? 2.0 : f->shape == FINDING_GONE ? 0.8 : 1.5;
-        x -= only_failure(f) ? 0.9 : 0;
+        x -= only_failure(f) || rise_in_words(y, f) ? 0.9 : 0;
         return x + (f->cause != NULL ? 0.8 : 0) + (f->after > f->before ? lead : 0) - (unparsed ? 0.3 : 0);
     }
     if (f->dim == NO_DIM && f->metric == METRIC_COUNT) {
@@ -113,9 +119,14 @@ void why__spark(struct why *y, const struct finding *f, struct why_suspect *s)
 
 static double closeness(const struct why *y, const struct finding *f)
 {
-    int64_t gap = why__incident(y)->low_us - f->time_us;
+    const struct incident *x = why__incident(y);
+    int64_t gap = x->low_us - f->time_us;
     double days = (double)(gap < 0 ? 0 : gap) / 86400e6, close = exp(-(double)(gap < 0 ? 0 : gap) / 1e6 / AT_ONCE_S),
            rest = 0.04 + 0.1 * exp(-days / 3);
+    if (why__slow(y)) { /* the wider the interval, the less it says to lie within */
+        double known = (double)(x->high_us - x->low_us) / 8e6;
+        close *= (gap < 0 ? why__start_at(y, f->time_us) : 1) * AT_ONCE_S / (AT_ONCE_S + known);
+    }
     return close > rest ? close : rest;
 }
 
@@ -250,6 +261,8 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
         /* it says that something failed, not why; less when it always said so, or says no more than that */
         s->score *= only_failure(first) ? 0.4 : first->shape == FINDING_NEW ? 0.9 : 0.5;
     }
+    const struct incident *x = why__incident(y);
+    s->score *= rise_in_words(y, first) ? 0.3 : 1;
     s->score *= line_share(y, first) ? 0.6 : 1;
     bool symptom = first->dim != NO_DIM && !first->message && first->failing && !y->a->requests_kind; /* an exception */
     bool place = !first->message && first->stream == y->target_stream && first->metric != METRIC_IDENTITIES &&
@@ -257,7 +270,7 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
          everyday = first->message && first->cause == NULL && first->shape == FINDING_NEW &&
                     why__complains(y, first->stream, first->value) == 0;
     bool harmless = (place || everyday) && !first->failing && s->terms[WHY_CONTRAST] == 0 &&
-                    first->time_us < why__incident(y)->low_us - AT_ONCE_S * US;
+                    (why__slow(y) || first->time_us < x->low_us - AT_ONCE_S * US);
     s->score *= symptom ? 0.6 : 1;
     bool old = (first->message || first->shape == FINDING_NEW) && s->terms[WHY_TIME] < 0.3 &&
                s->terms[WHY_TREND] < 0.3; /* it came long ago, and led to nothing since */
@@ -278,6 +291,9 @@ static void judge_where(struct why *y)
     for (uint32_t i = 0; i < a->n_suspects; i++) {
         const struct why_suspect *s = &a->suspects[i];
         bool known = s->deed && s->confidence[0] != 'l';
+        if (s->deed && why__slow(y) && s->time_us >= x->low_us && why__start_at(y, s->time_us) > LIKELY) {
+            return;
+        }
         if ((s->terms[WHY_CONTRAST] > 0.5 || known) && s->terms[WHY_TIME] > 0.3) {
             return;
         }

@@ -16,6 +16,7 @@
 
 enum { COARSE_STEPS = 720, DAY_S = 86400, USUAL_MIN_S = 3600, USUAL_MAX_S = 16 * 3600 };
 #define CALM          0.15
+#define FIRST         0.03
 #define POISSON_SCALE 1000.0 /* a count as successes of so many times more trials: binomial becomes Poisson */
 
 struct seg {
@@ -29,19 +30,23 @@ static int by_rate(const void *a, const void *b)
     return x->rate != y->rate ? (x->rate < y->rate ? -1 : 1) : x->from < y->from ? -1 : x->from > y->from;
 }
 
-/* The level below which the calmest requests lie: one in seven, so that an incident may fill most of the time. */
+/* The level of the calmest requests: one in seven, so that an incident may fill most of the time. Where it fills nearly all
+ * of it, what came first is known to be quiet with fewer. */
 static double quiet_rate(const struct seg *seg, size_t n, double total, bool value)
 {
     struct seg *sorted = lq_alloc((n + 1) * sizeof *sorted);
-    double s = 0, w = 0;
+    double s = 0, w = 0, calm = total * CALM;
     memcpy(sorted, seg, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, by_rate);
-    for (size_t i = 0; i < n && w < total * CALM; i++) {
-        s += sorted[i].s;
-        w += sorted[i].w;
+    for (size_t i = 0; i < n && w < calm; i++) {
+        double part = w > 0 && sorted[i].w > calm - w ? (calm - w) / sorted[i].w : 1;
+        s += sorted[i].s * part;
+        w += sorted[i].w * part;
     }
     free(sorted);
-    return value ? (w > 0 ? s / w : 0) : (s + 0.5) / (w + 1);
+    double rate = value ? (w > 0 ? s / w : 0) : (s + 0.5) / (w + 1),
+           first = n > 1 && seg[0].w > total * FIRST ? (seg[0].s + 0.5) / (seg[0].w + 1) : rate;
+    return !value && first < rate ? first : rate;
 }
 
 /* Counts: what the same time of the other days saw, so that the daily cycle is no change. 1 where less than two cycles
@@ -359,6 +364,9 @@ bool why__find_onset(struct why *y)
     }
     find_runs(y, &c, seg, k);
     drop_usual(y);
+    if (y->n_incidents == 0 && y->t.kind == TARGET_SHARE) {
+        y->n_incidents = why__slow_rise(y, &y->incidents[0]);
+    }
     for (uint32_t i = 0; i < y->n_incidents; i++) {
         why__refine(y, &y->incidents[i], c.k);
     }

@@ -9,6 +9,7 @@
 #include "query/change/why_int.h"
 
 /* why_ramp.c: a share that grows for hours began before its first stair stands out; not before step `floor`. */
+bool why__slow_rise(const struct why *y, struct incident *x);
 void why__slow_start(const struct why *y, struct incident *x, uint32_t floor);
 
 /* Start, interval, type, end and p of an incident whose ends are known to the coarse step of k target steps. */

@@ -291,7 +291,9 @@ static void sift(struct why *y)
         if (again || stale) {
             continue;
         }
-        if (evidence && i > 0 && weak && is_event(s) && s->score < 0.6 * first.score && strcmp(s->kind, "spike") != 0) {
+        bool in = why__slow(y) && s->time_us >= why__incident(y)->low_us && why__start_at(y, s->time_us) > LIKELY;
+        if (evidence && i > 0 && weak && !in && is_event(s) && s->score < 0.6 * first.score &&
+            strcmp(s->kind, "spike") != 0) {
             clear(y, s->title, s->time_us, clear_reason(y, s, &first));
         } else if (kept < top && (i == 0 || s->score > 0.2 * first.score || (!evidence && is_event(s) && kept < 3))) {
             a->suspects[kept++] = *s;

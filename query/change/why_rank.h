@@ -8,6 +8,8 @@
 
 #include "query/change/why_int.h"
 
+#define LIKELY 0.15 /* of the beginning of a slow rise, against its best place */
+
 enum { AT_ONCE_S = 1800, CLOSE_S = 900 };
 
 /* What came later than this is no cause. */

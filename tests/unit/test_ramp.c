@@ -121,3 +121,26 @@ Test(ramp, what_happens_on_the_way)
         cr_expect(up >= rows[k].least && up <= rows[k].most, "%s: %d of %d", rows[k].name, up, RUNS);
     }
 }
+
+/* The rise over none at all: what chance makes of flat shares stays below what why_ramp.c asks for, a faint slow rise does not. */
+Test(ramp, a_faint_rise_is_told_from_none)
+{
+    enum { FLAT_RUNS = 60 };
+    const double pays = 25;
+    struct random r = {21};
+    double s[N], w[N], most = 0;
+    int seen = 0;
+    struct ramp out;
+    for (int run = 0; run < FLAT_RUNS; run++) {
+        struct growth flat = {.from = N, .to = N, .base = 0.004, .traffic = 100, .spread = 0.3};
+        fill(&r, &flat, s, w);
+        most = ramp_fit(s, w, N, N / 2, &out) && out.rise > most ? out.rise : most;
+    }
+    cr_expect(most < pays, "flat: %.1f", most);
+    for (int run = 0; run < RUNS; run++) {
+        struct growth faint = {.from = 30, .to = N, .base = 0.004, .peak = 0.02, .traffic = 100, .spread = 0.3};
+        fill(&r, &faint, s, w);
+        seen += ramp_fit(s, w, N, N / 2, &out) && out.rise > pays && out.after > 1.5 * out.before;
+    }
+    cr_expect(seen >= 18, "%d of %d faint rises are seen", seen, RUNS);
+}
