@@ -10,7 +10,7 @@
 #include "query/change/why_onset.h"
 
 enum { RAMP_MIN_S = 2 * 3600, ZOOMS = 4, STEPS_ZOOM = 32, RISE_BLOCKS = 5, SIDE_MIN = 12, SIDE_BLOCKS = 40 };
-#define RISE_PAYS 25.0 /* by chance 1 in 100,000 times: of 4,000 series without a rise the most is 21 */
+#define RISE_PAYS 25.0 /* by chance 1 in 100,000 times: of 20,000 series without a rise the most is 21 */
 #define RISE_ONE  0.2  /* of what is more than usual, at most this in one block of the range */
 #define RISE_MIN  15
 #define DOUBT     3.0 /* a slow rise fits better by so much, not enough to call it one: its beginning is possible too */
