@@ -132,15 +132,15 @@ static uint32_t variants_said(struct why *y, const struct grid_stream *st, const
     return n;
 }
 
-/* What a seldom message is an event for: it complains of nothing, or it names a cause just before the errors. */
+/* What a seldom message is an event for: it complains of nothing, or it names a cause, once, just before the errors. */
 static bool no_complaint(struct why *y, uint32_t stream, const struct grid_series *x, const struct value_info *info,
-                         double errors)
+                         double errors, bool once)
 {
     int complains = why__complains(y, stream, x->value);
     bool cause = why__cause_words(info->text) != NULL,
          complaint = complains > 0 || errors > 0 || (complains < 0 && cause);
     int64_t lead = why__incident(y)->low_us - info->first_us;
-    return !complaint || (cause && lead < THEN_S * US && info->first_us <= why__incident(y)->high_us);
+    return !complaint || (once && cause && lead < THEN_S * US && info->first_us <= why__incident(y)->time_us);
 }
 
 /* The last time before the onset that a message was said which is seldom said; false: it is none. */
@@ -165,7 +165,7 @@ static bool seldom(struct why *y, uint32_t stream, const struct grid_series *x, 
         last++;
     }
     int64_t at = last == 0 ? info.first_us : grid_time_us(&y->far, w[last].from);
-    if (count > n * hosts || !no_complaint(y, stream, x, &info, errors) || why__at_start(st->info, at)) {
+    if (count > n * hosts || !no_complaint(y, stream, x, &info, errors, n == 1) || why__at_start(st->info, at)) {
         return false;
     }
     if (n + variants_said(y, st, x, most, hosts) > most) {

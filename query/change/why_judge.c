@@ -193,7 +193,8 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
         }
         if (f->shape == FINDING_NEW) {
             s->terms[WHY_NOVELTY] = 1 - (1 - s->terms[WHY_NOVELTY]) * (calm(y, f) ? 0.9 : f->at_onset ? 0.7 : 0.4);
-            k.message = k.message || (!f->at_onset && f->message && !calm(y, f));
+            bool says = f->failing || f->cause != NULL || why__complains(y, f->stream, f->value) > 0;
+            k.message = k.message || (!f->at_onset && f->message && says);
         } else if (!f->at_onset && !traffic && why__leads(y, f) > 0) {
             x *= why__leads(y, f);
             s->terms[WHY_TREND] = x > s->terms[WHY_TREND] ? x : s->terms[WHY_TREND];
