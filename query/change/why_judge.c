@@ -488,6 +488,28 @@ static void take_in(struct why *y, struct why_suspect *start, struct why_suspect
     }
 }
 
+/* A seldom message of hosts on which a program had just started: that they fail and others do not is told by the start. */
+static bool of_start(const struct event *once, const struct event *start)
+{
+    uint32_t same = 0;
+    for (uint32_t i = 0; i < once->n_hosts; i++) {
+        for (uint32_t k = 0; k < start->n_hosts; k++) {
+            same += lq_str_eq(once->hosts[i].name, start->hosts[k].name);
+        }
+    }
+    int64_t gap = once->time_us - start->time_us;
+    return once->kind == EVENT_ONCE && start->kind <= EVENT_RESTART && gap >= 0 && gap <= AT_ONCE_S * US && same > 0 && same == once->n_hosts;
+}
+
+static void give_to_start(struct why_suspect *s, const struct why_suspect *start)
+{
+    if (s->terms[WHY_CONTRAST] > 0 && start->terms[WHY_CONTRAST] > 0) {
+        s->terms[WHY_CONTRAST] *= 0.5;
+        s->score = why__combine(s, true);
+        s->confidence = s->confidence[0] == 'h' ? "medium" : s->confidence;
+    }
+}
+
 void why__judge_events(struct why *y)
 {
     struct why_answer *a = y->a;
@@ -504,6 +526,11 @@ void why__judge_events(struct why *y)
     }
     for (uint32_t i = 0; i < a->n_suspects; i++) {
         bool taken = false;
+        for (uint32_t k = 0; k < a->n_suspects; k++) {
+            if (of_start(of[i], of[k])) {
+                give_to_start(&a->suspects[i], &a->suspects[k]);
+            }
+        }
         for (uint32_t k = i + 1; k < a->n_suspects && !taken; k++) { /* the last one before it */
             taken = takes_in(y, of[i], of[k]);
             if (taken) {

@@ -31,6 +31,8 @@
 #include "query/change/why_rank.h"
 
 enum { WAIT_MAX_S = 2 * 3600 };
+#define ANY_DEED_P 0.05 /* so seldom does anything that people do stand so close before an onset by chance */
+#define SAID_BY    0.95 /* what says that it fails stands behind what was done just before */
 
 const char *const why_term_names[WHY_TERMS] = {"time",   "trend",  "novelty", "contrast", "recovery", "age",
                                                "repeat", "effect", "words",   "cause",    "against"};
@@ -263,6 +265,55 @@ static void chain(struct why *y)
     }
 }
 
+/* Somebody did it, and not a clock: a job seen once in all these days is none. */
+static bool is_setting(const struct event *e)
+{
+    return e->kind == EVENT_CONFIG || e->kind == EVENT_MARKER || e->kind == EVENT_ONCE || (e->kind == EVENT_JOB && e->waves == 1);
+}
+
+/*
+ * The chance that any of the deeds of these days stands so close before an onset, not only one of this sort: ten sorts of them, each seldom, are one that
+ * is not. Programs that start are left out: they have reasons of their own.
+ */
+static double any_deed(const struct why *y, const struct event *e)
+{
+    const struct incident *x = why__incident(y);
+    double n = 0, range_s = (double)y->far.steps * (double)y->far.step_s;
+    for (uint32_t i = 0; i < y->n_events; i++) {
+        n += is_setting(&y->events[i]);
+    }
+    int64_t known = (x->high_us - x->low_us) / 2, gap = x->time_us - e->time_us;
+    return why__chance(n / (range_s > 1 ? range_s : 1), gap > known ? gap : known);
+}
+
+/* A message that came with the errors tells how they fail. Where something was done so shortly before that chance hardly explains it, that is the change. */
+static void said_by(struct why *y)
+{
+    struct why_answer *a = y->a;
+    const struct incident *x = why__incident(y);
+    struct why_suspect *done = NULL;
+    for (uint32_t i = 0; i < y->n_events && !why__slow(y); i++) {
+        const struct event *e = &y->events[i];
+        for (uint32_t k = 0; k < a->n_suspects; k++) {
+            struct why_suspect *s = &a->suspects[k];
+            bool it = is_setting(e) && s->deed && s->time_us == e->time_us && strcmp(s->title, why__event_title(y, e)) == 0;
+            if (it && e->time_us < x->time_us && s->terms[WHY_AGAINST] == 0 && any_deed(y, e) < ANY_DEED_P &&
+                (done == NULL || s->score >= done->score)) {
+                done = s;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < a->n_suspects && done != NULL; i++) {
+        struct why_suspect *s = &a->suspects[i];
+        if (!s->deed && strcmp(s->kind, "new_template") == 0 && s->time_us >= x->low_us - 60 * US && s->time_us > done->time_us &&
+            s->terms[WHY_CONTRAST] < 0.5 && level(s) < 2 && (level(s) > level(done) || s->score > SAID_BY * done->score)) {
+            done->confidence = level(s) > level(done) ? s->confidence : done->confidence;
+            s->score = s->score < SAID_BY * done->score ? s->score : SAID_BY * done->score;
+            why__add_evidence(s, why__printf(a, "it came %s after %s", why__lead(y, s->time_us - done->time_us), done->title));
+        }
+    }
+}
+
 /* The order, and who is dropped or cleared. */
 static void sift(struct why *y)
 {
@@ -272,6 +323,7 @@ static void sift(struct why *y)
         return;
     }
     chain(y);
+    said_by(y);
     qsort(a->suspects, a->n_suspects, sizeof *a->suspects, better);
     const struct why_suspect first = a->suspects[0];
     /* What came with the errors may be their effect: what people did before stays in sight. */
