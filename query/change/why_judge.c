@@ -498,7 +498,8 @@ static bool of_start(const struct event *once, const struct event *start)
         }
     }
     int64_t gap = once->time_us - start->time_us;
-    return once->kind == EVENT_ONCE && start->kind <= EVENT_RESTART && gap >= 0 && gap <= AT_ONCE_S * US && same > 0 && same == once->n_hosts;
+    return once->kind == EVENT_ONCE && start->kind <= EVENT_RESTART && gap >= 0 && gap <= AT_ONCE_S * US && same > 0 &&
+           same == once->n_hosts;
 }
 
 static void give_to_start(struct why_suspect *s, const struct why_suspect *start)

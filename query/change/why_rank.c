@@ -268,7 +268,8 @@ static void chain(struct why *y)
 /* Somebody did it, and not a clock: a job seen once in all these days is none. */
 static bool is_setting(const struct event *e)
 {
-    return e->kind == EVENT_CONFIG || e->kind == EVENT_MARKER || e->kind == EVENT_ONCE || (e->kind == EVENT_JOB && e->waves == 1);
+    return e->kind == EVENT_CONFIG || e->kind == EVENT_MARKER || e->kind == EVENT_ONCE ||
+           (e->kind == EVENT_JOB && e->waves == 1);
 }
 
 /*
@@ -296,7 +297,8 @@ static void said_by(struct why *y)
         const struct event *e = &y->events[i];
         for (uint32_t k = 0; k < a->n_suspects; k++) {
             struct why_suspect *s = &a->suspects[k];
-            bool it = is_setting(e) && s->deed && s->time_us == e->time_us && strcmp(s->title, why__event_title(y, e)) == 0;
+            bool it =
+                is_setting(e) && s->deed && s->time_us == e->time_us && strcmp(s->title, why__event_title(y, e)) == 0;
             if (it && e->time_us < x->time_us && s->terms[WHY_AGAINST] == 0 && any_deed(y, e) < ANY_DEED_P &&
                 (done == NULL || s->score >= done->score)) {
                 done = s;
@@ -305,11 +307,13 @@ static void said_by(struct why *y)
     }
     for (uint32_t i = 0; i < a->n_suspects && done != NULL; i++) {
         struct why_suspect *s = &a->suspects[i];
-        if (!s->deed && strcmp(s->kind, "new_template") == 0 && s->time_us >= x->low_us - 60 * US && s->time_us > done->time_us &&
-            s->terms[WHY_CONTRAST] < 0.5 && level(s) < 2 && (level(s) > level(done) || s->score > SAID_BY * done->score)) {
+        if (!s->deed && strcmp(s->kind, "new_template") == 0 && s->time_us >= x->low_us - 60 * US &&
+            s->time_us > done->time_us && s->terms[WHY_CONTRAST] < 0.5 && level(s) < 2 &&
+            (level(s) > level(done) || s->score > SAID_BY * done->score)) {
             done->confidence = level(s) > level(done) ? s->confidence : done->confidence;
             s->score = s->score < SAID_BY * done->score ? s->score : SAID_BY * done->score;
-            why__add_evidence(s, why__printf(a, "it came %s after %s", why__lead(y, s->time_us - done->time_us), done->title));
+            why__add_evidence(
+                s, why__printf(a, "it came %s after %s", why__lead(y, s->time_us - done->time_us), done->title));
         }
     }
 }
