@@ -55,8 +55,8 @@ static uint32_t before_onset(const struct why *y)
     return t > 1 ? t - 1 : 0;
 }
 
-/* What leads to a slow rise goes on while it grows, and often has not moved much before: for that the first half of the rise is
- * looked at too. Not for failures, and what counts them. */
+/* What leads to a slow rise goes on while it grows, and often has not moved much before. Where nothing has, the first half of
+ * the rise is looked at too. Not for failures, and what counts them. */
 static uint32_t before_half(const struct why *y)
 {
     const struct incident *x = why__incident(y);
@@ -300,13 +300,12 @@ static void test_stream(struct why *y, uint32_t i, uint32_t n)
     struct grid_stream *st = &y->far.streams[i];
     const struct stream_schema *s = st->info->schema;
     struct place p = {i, st, &st->total};
-    uint32_t half = before_half(y);
-    why__calm(&st->total, half, y->calm[1]);
+    why__calm(&st->total, n, y->calm[1]);
     if (i == y->target_stream) {
         test_share(y, &p, st->total.errors, st->total.count, METRIC_ERRORS, 0, n, 0);
     }
     for (uint32_t m = 0; m < s->n_measures; m++) {
-        test_measure(y, &p, m, 0, half, 1);
+        test_measure(y, &p, m, 0, n, 1);
     }
     for (uint32_t k = 0; k < st->n_series && !why__over(y); k++) {
         p.x = &st->series[k];
@@ -318,15 +317,48 @@ static void test_stream(struct why *y, uint32_t i, uint32_t n)
         if (calm) {
             why__calm(p.x, n, y->calm[0]);
         }
-        test_share(y, &p, calm ? y->calm[0] : p.x->count, calm ? y->calm[1] : st->total.count, METRIC_SHARE, 0,
-                   message && !fails(p.x, half) ? half : n, 1);
+        test_share(y, &p, calm ? y->calm[0] : p.x->count, calm ? y->calm[1] : st->total.count, METRIC_SHARE, 0, n, 1);
         if (i == y->target_stream) {
             test_share(y, &p, p.x->errors, p.x->count, METRIC_ERRORS, 0, n, 0);
+        }
+        for (uint32_t m = 0; m < s->n_measures && p.x->log_sum[m] != NULL; m++) {
+            test_measure(y, &p, m, 0, n, 1);
+        }
+    }
+}
+
+static void test_half(struct why *y, uint32_t i, uint32_t half)
+{
+    struct grid_stream *st = &y->far.streams[i];
+    const struct stream_schema *s = st->info->schema;
+    struct place p = {i, st, &st->total};
+    for (uint32_t m = 0; m < s->n_measures; m++) {
+        test_measure(y, &p, m, 0, half, 1);
+    }
+    for (uint32_t k = 0; k < st->n_series && !why__over(y); k++) {
+        p.x = &st->series[k];
+        if (p.x->dim == DIM_VERSION || why__repeats(s, p.x->dim)) {
+            continue;
+        }
+        if (why__is_template(s, p.x->dim) && !fails(p.x, half)) {
+            test_share(y, &p, p.x->count, st->total.count, METRIC_SHARE, 0, half, 1);
         }
         for (uint32_t m = 0; m < s->n_measures && p.x->log_sum[m] != NULL; m++) {
             test_measure(y, &p, m, 0, half, 1);
         }
     }
+}
+
+/* A measure, or a message, that rose before the onset. */
+static bool something_led(const struct why *y)
+{
+    for (size_t i = 0; i < y->n_findings; i++) {
+        const struct finding *f = &y->findings[i];
+        if (f->p < PLACE_P && f->after > f->before && (f->metric == METRIC_MEASURE || f->message)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void why__alloc_scratch(struct why *y, uint32_t n)
@@ -360,6 +392,9 @@ void why__far_findings(struct why *y)
     why__alloc_scratch(y, y->far.steps);
     for (uint32_t i = 0; i < y->far.n_streams; i++) {
         test_stream(y, i, n);
+    }
+    for (uint32_t i = 0, half = before_half(y), led = something_led(y); i < y->far.n_streams && half > n && !led; i++) {
+        test_half(y, i, half);
     }
     why__free_scratch(y);
 }
