@@ -10,7 +10,7 @@
  *      key of a record: parser, then length and bytes of each field that matters and, in an envelope, of each built-in label
  *      second key:      parser, error and success, then length and bytes of each dimension, before it is cleaned
  *
- * The second is asked for what the first does not know: one path in four has a number of its own in it, and many of these share a route.
+ * The second is asked for what the first does not know: one path in seven of a shop has a number of its own in it, and many of these share a route.
  *
  * SPDX-License-Identifier: MIT
  */
