@@ -16,29 +16,46 @@
 
 enum { LOOK_LINES = 64, LOOK_LINES_MIN = 20, LOOK_BYTES = 1 << 16, DETECTIONS_MAX = 8 };
 
+static bool is_known(struct lane *x, lq_str line)
+{
+    struct record r;
+    enum parse_result result = parser_parse(events_parser(x->parsers[0].events), line, &r);
+    bool known = result == PARSE_OK || result == PARSE_HEADER || result == PARSE_NO_TIME;
+    for (unsigned k = 0; k < x->n_others && !known; k++) {
+        known = parser_parse(x->others[k]->parsers[0].parser, line, &r) == PARSE_OK;
+    }
+    return known;
+}
+
 /* Do fewer than half of the last lines match anything that is known? */
 static bool is_strange(struct lane *x, lq_str tail)
 {
     uint32_t lines = 0, matched = 0;
     size_t end = tail.n;
-    struct record r;
     while (end > 0 && lines < LOOK_LINES) {
         const char *nl = end > 1 ? memrchr(tail.p, '\n', end - 1) : NULL;
         size_t from = nl != NULL ? (size_t)(nl + 1 - tail.p) : 0;
         lq_str line = {tail.p + from, end - from - (tail.p[end - 1] == '\n')};
         end = from;
-        if (line_is_blank(line)) {
-            continue;
+        if (!line_is_blank(line)) {
+            lines++;
+            matched += is_known(x, line);
         }
-        enum parse_result result = parser_parse(events_parser(x->parsers[0].events), line, &r);
-        bool known = result == PARSE_OK || result == PARSE_HEADER || result == PARSE_NO_TIME;
-        for (unsigned k = 0; k < x->n_others && !known; k++) {
-            known = parser_parse(x->others[k]->parsers[0].parser, line, &r) == PARSE_OK;
-        }
-        lines++;
-        matched += known;
     }
     return lines >= LOOK_LINES_MIN && matched * 2 < lines;
+}
+
+/* The lines that match nothing known: beside many that do, the new format would not be detected. */
+static void strange_lines(struct lane *x, lq_str tail, struct lq_buf *out)
+{
+    const char *p = tail.p, *end = tail.p + tail.n;
+    while (p < end) {
+        lq_str line = line_cut(&p, end);
+        if (!line_is_blank(line) && !multiline_is_trace(line) && !is_known(x, line)) {
+            lq_buf_add(out, line.p, line.n);
+            lq_buf_byte(out, '\n');
+        }
+    }
 }
 
 static enum lq_err open_other(struct loader *l, struct lane *x, struct other_format *o, struct lq_error *e)
@@ -63,6 +80,7 @@ static enum lq_err open_other(struct loader *l, struct lane *x, struct other_for
 void lane_look(struct loader *l, struct lane *x, struct chunk *c)
 {
     lq_str tail = {c->p, c->n};
+    struct lq_buf strange = {0};
     struct detection d;
     c->n_others = x->n_others;
     if (l->o->format_name != NULL || x->format == NULL || x->n_others == OTHER_FORMATS_MAX || x->detections == DETECTIONS_MAX || !is_strange(x, tail)) {
@@ -73,7 +91,9 @@ void lane_look(struct loader *l, struct lane *x, struct chunk *c)
         tail = (lq_str){nl + 1, nl != NULL ? (size_t)(tail.p + tail.n - nl - 1) : 0};
     }
     x->detections++;
-    format_detect(l->o->formats, tail, &d);
+    strange_lines(x, tail, &strange);
+    format_detect(l->o->formats, (lq_str){strange.p, strange.n}, &d);
+    lq_buf_fini(&strange);
     bool known = d.format == NULL || d.format == x->format;
     for (unsigned k = 0; k < x->n_others; k++) {
         known = known || d.format == x->others[k]->format;

@@ -19,6 +19,7 @@ def access(name, change, how, n=30000):
 access("time.log", 12000, lambda i, t, st, l: l + f" 0.{i % 1000:03d}")
 access("json.log", 12000, lambda i, t, st, l: json.dumps({"time": g("%Y-%m-%dT%H:%M:%SZ", t), "client": "10.0.0.1", "method": "GET", "path": "/p/a", "status": st, "duration": 0.01}))
 access("order.log", 12000, lambda i, t, st, l: f'{g("%Y-%m-%dT%H:%M:%S+00:00", t)} GET /p/a {st} 10.0.0.1 {100 + i % 50}')
+access("late.log", 2900, lambda i, t, st, l: l + f" 0.{i % 1000:03d}", 3000)
 access("same.log", 0, lambda i, t, st, l: l)
 access("rotated.log.1", 12000, lambda i, t, st, l: l, 12000)
 access("rotated.log", 0, lambda i, t, st, l: l.replace("[02/Mar/2026", "[03/Mar/2026") + " 0.010", 12000)
@@ -31,6 +32,10 @@ with open(f"{d}/app.log", "w") as f, open(f"{d}/mixed.log", "w") as m:
 with open(f"{d}/noise.log", "w") as f: # lines of no format at all, for a while
     for i in range(9000):
         f.write(g("%Y-%m-%d %H:%M:%S,000", t0 + 3 * i) + f" INFO  [main] com.acme.Orders - order {i} accepted\n" if not 4000 < i < 5000 else f"~~ {i} ~~\n")
+with open(f"{d}/trace.log", "w") as f: # its last lines are of no format either
+    for i in range(3000):
+        f.write(g("%Y-%m-%d %H:%M:%S,000", t0 + 3 * i) + f" ERROR [main] com.acme.Orders - order {i} failed\n")
+    f.write("java.lang.IllegalStateException: id=7 ok=no\n" + "".join(f"\tat com.acme.Orders.f{i}(Orders.java:{i})\n" for i in range(300)))
 PY
 streams() { "$lq" streams --data "$1" | awk 'NR > 1 { print $1, $3, $4 }'; }
 check() { # FILE, STREAMS, MARKER
@@ -49,6 +54,8 @@ grep -q 'later lines are combined_time' "$d/out" || fail "load does not say it: 
 check json.log 'combined 30000 310' '2026-03-02 16:40:00  format .*json '
 check order.log $'combined 12000 124\nplain 18000 0' '2026-03-02 16:40:00  format .*plain '
 check app.log 'log4j 20000 378' '2026-03-02 17:30:00  format .*json '
+check late.log 'combined 3000 31' '2026-03-02 11:36:40  format .*combined_time '
+check trace.log 'log4j 3000 3000' ''
 check same.log 'combined 30000 310' ''
 check mixed.log 'plain 20000 378' ''
 check noise.log 'log4j 8001 0' ''
