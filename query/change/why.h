@@ -76,6 +76,7 @@ struct why_suspect {
     struct why_subject subject;
     double score, terms[WHY_TERMS];
     bool deed; /* something that people or programs did */
+    bool bare; /* it says only that something fails, or where */
     int64_t time_us, low_us, high_us;
     uint32_t n_members, n_evidence, n_lines;
     struct why_member members[WHY_MEMBERS_MAX];

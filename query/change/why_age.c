@@ -80,7 +80,7 @@ static int64_t begins(const struct grid *g, const struct grid_series *x, int64_t
 }
 
 /* Of one message of the failures: each run of the program that was long enough has it, at one age. */
-static bool by_message(struct why *y, const struct finding *f, struct ages *out)
+static bool by_message(struct why *y, const struct event *start, const struct finding *f, struct ages *out)
 {
     const struct grid *g = &y->far;
     const struct grid_stream *st = &g->streams[f->stream];
@@ -113,6 +113,11 @@ static bool by_message(struct why *y, const struct finding *f, struct ages *out)
         } else {
             longest = (double)(next - b->time_us) / 1e6 > longest ? (double)(next - b->time_us) / 1e6 : longest;
         }
+    }
+    double own = (double)(why__incident(y)->time_us - start->time_us) / 1e6, wide = SAME_SHARE * out->most + SAME_S,
+           known = (double)(why__incident(y)->high_us - why__incident(y)->low_us) / 1e6 + 2 * (double)g->step_s;
+    if (own < out->least - wide - known || own > out->most + wide + known) {
+        return false; /* not this time */
     }
     double seldom = exp(-old / (old_s + 1) * young_s); /* it comes now and then, and did not yet */
     return out->least > YOUNG_S && longest < out->most * (1 + SAME_SHARE) && agree(out, 2 * (double)g->step_s) &&
@@ -200,7 +205,7 @@ void why__age(struct why *y, const struct event *e, struct why_suspect *s)
         const struct finding *f = &y->findings[j];
         bool fails = f->accepted && f->message && f->at_onset && f->after > f->before &&
                      (f->failing || why__complains(y, f->stream, f->value) > 0);
-        found = fails && by_message(y, f, &a);
+        found = fails && by_message(y, e, f, &a);
     }
     if (found) {
         s->terms[WHY_AGE] = a.n >= 3 ? 1 : 0.9;

@@ -188,6 +188,7 @@ static void seldom_said(struct why *y, uint32_t stream)
     const struct grid_stream *st = &y->far.streams[stream];
     double days = (double)y->far.steps * (double)y->far.step_s / 86400, hosts = hosts_of(st), said[2] = {0, 0};
     uint32_t first = y->n_events, kept = first;
+    days = days > 1 ? days : 1; /* what is seldom in a day may all be done in its half */
     for (uint32_t i = 0; i < st->n_series; i++) {
         struct event e;
         if (why__is_template(st->info->schema, st->series[i].dim) && seldom(y, stream, &st->series[i], hosts, &e)) {

@@ -351,7 +351,7 @@ static void merge_events(struct why *y)
             struct event *b = of = &y->events[j];
             int64_t gap = apart(e, b);
             bool start = e->kind == EVENT_RESTART && e->text != NULL && e->stream != NO_DIM &&
-                         rank[b->kind] <= rank[EVENT_CONFIG];
+                         (rank[b->kind] < rank[EVENT_CONFIG] || (b->kind == EVENT_CONFIG && after_start(e, b)));
             bool twice = e->kind == EVENT_RESTART && e->text != NULL && e->stream != NO_DIM &&
                          b->kind == EVENT_RESTART && b->text == NULL;
             bool deploy = e->kind == EVENT_RELEASE && e->text != NULL && e->stream != NO_DIM &&

@@ -19,6 +19,7 @@ enum {
     UNSEEN_S = 4 * 3600,
     TAKEN_S = 4 * 3600
 };
+#define LATE            0.8 /* of its closeness an event has lost where the onset can hardly be */
 #define TAKEN_P         0.2 /* so seldom is such a deed in the time before a start */
 #define TOOK_IN         0.9
 #define FEW_P           0.05 /* so few failures are no surprise */
@@ -77,6 +78,14 @@ static double few_between(const struct why *y, int64_t from_us, int64_t to_us)
     return sum < 1 ? sum : 1;
 }
 
+/* Within the interval of a sudden onset, but after its best estimate: the later, the less likely. */
+static double before_onset(const struct why *y, int64_t time_us)
+{
+    const struct incident *x = why__incident(y);
+    int64_t late = time_us - x->time_us - 60 * US, room = why__latest(y) - x->time_us;
+    return why__slow(y) || late <= 0 || room <= 0 ? 1 : 1 - LATE * (double)late / (double)room;
+}
+
 /* How closely and rarely such an event stands before the onset, 0…1; not faded over days. */
 static double closeness(struct why *y, const struct event *e)
 {
@@ -94,7 +103,7 @@ static double closeness(struct why *y, const struct event *e)
     off = slow ? llabs(off) : late > 0 ? late : off < 0 ? -off : 0;
     int64_t known = (x->high_us - x->low_us) / 4; /* and what is known to hours says nothing of minutes */
     off = slow && off < known ? known : off;
-    return close * rarity(why__chance(e->rate, off));
+    return close * rarity(why__chance(e->rate, off)) * before_onset(y, e->time_us);
 }
 
 static void time_terms(struct why *y, const struct event *e, struct why_suspect *s)

@@ -17,6 +17,15 @@ static bool only_failure(const struct finding *f)
     return f->message && f->cause == NULL && why__only_failure_words(f->text);
 }
 
+/* It says only that something fails, how many lines that makes, what is answered, or how long that takes. */
+static bool bare(const struct why *y, const struct finding *f)
+{
+    bool answered = f->at_onset && f->dim != NO_DIM && strcmp(why__info(y, f->stream)->schema->dims[f->dim], "status") == 0,
+         took = f->at_onset && f->near && f->metric == METRIC_MEASURE,
+         lines = f->dim == NO_DIM && f->metric == METRIC_COUNT && f->shape != FINDING_SURGE;
+    return only_failure(f) || answered || took || lines;
+}
+
 /* How many of the lines of a log a host or a logger writes: what its messages say explains it. */
 static bool line_share(const struct why *y, const struct finding *f)
 {
@@ -244,7 +253,9 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
     }
     for (size_t i = 0; i < n; i++) {
         if (group[i] != first && s->n_members < WHY_MEMBERS_MAX) {
+            double novelty = s->terms[WHY_NOVELTY];
             terms_of(y, s, group[i]);
+            s->terms[WHY_NOVELTY] = bare(y, group[i]) ? novelty : s->terms[WHY_NOVELTY]; /* no news of the first */
             why__add_member(y, s, group[i]);
             if (s->n_evidence < SHOWN) {
                 why__add_evidence(s, why__finding_text(y, group[i]));
@@ -278,6 +289,7 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
     bool sure = !symptom && host == 0 && s->terms[WHY_CONTRAST] > 0.6 && s->terms[WHY_NOVELTY] > 0.5 &&
                 s->terms[WHY_TIME] > 0.5 && (first->metric == METRIC_IDENTITIES || first->shape == FINDING_NEW);
     s->confidence = sure ? "high" : s->score > 0.5 ? "medium" : "low";
+    s->bare = host == 0 && bare(y, first) && s->terms[WHY_CONTRAST] < 0.5;
 }
 
 /* Where the errors are, when nothing else says so. */
@@ -315,6 +327,7 @@ static void judge_where(struct why *y)
     why__add_evidence(s, "no change that came before it is known: look there for what these logs do not show");
     s->score = 0.6 * why__combine(s, false); /* a place, not a cause */
     s->confidence = "low";
+    s->bare = true;
 }
 
 void why__judge_loose(struct why *y)

@@ -32,6 +32,7 @@
 
 enum { WAIT_MAX_S = 2 * 3600 };
 #define ANY_DEED_P 0.05 /* so seldom does anything that people do stand so close before an onset by chance */
+enum { DELAY_S = 4 * 3600 }; /* the hours in which a setting may still wait */
 #define SAID_BY    0.95 /* what says that it fails stands behind what was done just before */
 
 const char *const why_term_names[WHY_TERMS] = {"time",   "trend",  "novelty", "contrast", "recovery", "age",
@@ -287,6 +288,42 @@ static double any_deed(const struct why *y, const struct event *e)
     return why__chance(n / (range_s > 1 ? range_s : 1), gap > known ? gap : known);
 }
 
+static bool is_of(const struct why *y, const struct why_suspect *s, const struct event *e)
+{
+    return s->deed && s->time_us == e->time_us && strcmp(s->title, why__event_title((struct why *)y, e)) == 0;
+}
+
+/* New long ago, and no more. */
+static bool stale(const struct why_suspect *s)
+{
+    return !s->deed && level(s) == 0 && s->terms[WHY_TIME] < 0.3 && s->terms[WHY_TREND] < 0.3;
+}
+
+/* What says only that something fails, or where, or came long ago, is no answer while something was changed in the hours before. */
+static void behind_settings(struct why *y)
+{
+    struct why_answer *a = y->a;
+    const struct incident *x = why__incident(y);
+    struct why_suspect *done = NULL;
+    for (uint32_t i = 0; i < y->n_events && !why__slow(y); i++) {
+        const struct event *e = &y->events[i];
+        for (uint32_t k = 0; k < a->n_suspects; k++) {
+            struct why_suspect *s = &a->suspects[k];
+            if (is_setting(e) && e->time_us < x->time_us && e->time_us >= x->time_us - DELAY_S * US && is_of(y, s, e) &&
+                s->terms[WHY_AGAINST] == 0 && (done == NULL || s->score >= done->score)) {
+                done = s;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < a->n_suspects && done != NULL; i++) {
+        struct why_suspect *s = &a->suspects[i];
+        if ((s->bare || stale(s)) && level(s) < 2 && s->score > SAID_BY * done->score) {
+            s->score = SAID_BY * done->score;
+            s->confidence = level(s) > level(done) ? done->confidence : s->confidence;
+        }
+    }
+}
+
 /* A message that came with the errors tells how they fail. Where something was done so shortly before that chance hardly explains it, that is the change. */
 static void said_by(struct why *y)
 {
@@ -297,9 +334,7 @@ static void said_by(struct why *y)
         const struct event *e = &y->events[i];
         for (uint32_t k = 0; k < a->n_suspects; k++) {
             struct why_suspect *s = &a->suspects[k];
-            bool it =
-                is_setting(e) && s->deed && s->time_us == e->time_us && strcmp(s->title, why__event_title(y, e)) == 0;
-            if (it && e->time_us < x->time_us && s->terms[WHY_AGAINST] == 0 && any_deed(y, e) < ANY_DEED_P &&
+            if (is_setting(e) && is_of(y, s, e) && e->time_us < x->time_us && s->terms[WHY_AGAINST] == 0 && any_deed(y, e) < ANY_DEED_P &&
                 (done == NULL || s->score >= done->score)) {
                 done = s;
             }
@@ -328,6 +363,7 @@ static void sift(struct why *y)
     }
     chain(y);
     said_by(y);
+    behind_settings(y);
     qsort(a->suspects, a->n_suspects, sizeof *a->suspects, better);
     const struct why_suspect first = a->suspects[0];
     /* What came with the errors may be their effect: what people did before stays in sight. */
@@ -342,16 +378,14 @@ static void sift(struct why *y)
         for (uint32_t k = 0; k < kept; k++) {
             again = again || (one_place(s, &a->suspects[k]) && !is_event(s));
         }
-        bool stale = i > 0 && !s->deed && level(s) == 0 && s->terms[WHY_TIME] < 0.3 &&
-                     s->terms[WHY_TREND] < 0.3; /* new long ago, and no more */
-        if (again || stale) {
+        if (again || (i > 0 && stale(s))) {
             continue;
         }
         bool in = why__slow(y) && s->time_us >= why__incident(y)->low_us && why__start_at(y, s->time_us) > LIKELY;
         if (evidence && i > 0 && weak && !in && is_event(s) && s->score < 0.6 * first.score &&
             strcmp(s->kind, "spike") != 0) {
             clear(y, s->title, s->time_us, clear_reason(y, s, &first));
-        } else if (kept < top && (i == 0 || s->score > 0.2 * first.score || (!evidence && is_event(s) && kept < 3))) {
+        } else if (kept < top && (i == 0 || s->score > 0.2 * first.score || (!evidence && s->deed && kept < 3))) {
             a->suspects[kept++] = *s;
         } else if (evidence && is_event(s) && strcmp(s->kind, "spike") != 0) { /* nobody asks in vain about a release */
             clear(y, s->title, s->time_us, clear_reason(y, s, &first));

@@ -179,17 +179,27 @@ bool why__word_of_any_failure(lq_str word)
     return strstr(of_any_failure, w) != NULL;
 }
 
+/* A slash at the beginning, or more than one; `shop/cache.ttl` is a name. */
+static bool is_path(lq_str token)
+{
+    size_t slashes = 0, at = 0;
+    for (size_t i = 0; i < token.n; i++) {
+        at = token.p[i] == '/' && slashes == 0 ? i : at;
+        slashes += token.p[i] == '/';
+    }
+    bool inner = slashes == 1 && at > 0 && at + 1 < token.n && is_word(token.p[at - 1]) && is_word(token.p[at + 1]);
+    return slashes > 0 && !inner;
+}
+
 /* The next run of letters and digits that has a letter; false at the end. Paths are no words. */
 bool why__next_word(lq_str *rest, lq_str *word)
 {
     size_t i = 0;
     while (i < rest->n) {
         size_t end = i;
-        bool path = false;
         for (; end < rest->n && rest->p[end] != ' '; end++) {
-            path = path || rest->p[end] == '/';
         }
-        if (path && (i == 0 || rest->p[i - 1] == ' ')) {
+        if ((i == 0 || rest->p[i - 1] == ' ') && is_path((lq_str){rest->p + i, end - i})) {
             i = end;
             continue;
         }
@@ -201,6 +211,7 @@ bool why__next_word(lq_str *rest, lq_str *word)
         *word = (lq_str){rest->p + i, j - i};
         i = j > i ? j : i + 1;
         if (letter) {
+            i += i < rest->n && rest->p[i] == '/'; /* what follows begins no path */
             *rest = (lq_str){rest->p + i, rest->n - i};
             return true;
         }
@@ -209,14 +220,30 @@ bool why__next_word(lq_str *rest, lq_str *word)
     return false;
 }
 
+/* "… on tsdb-primary": a name of several parts after such a word is where it failed, not why. */
+static bool names_place(lq_str before, lq_str rest)
+{
+    static const char *const at[] = {"at", "by", "from", "in", "of", "on", "to"};
+    bool place = false;
+    for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
+        place = place || (before.n == strlen(at[i]) && strncasecmp(before.p, at[i], before.n) == 0);
+    }
+    return place && rest.n > 1 && (rest.p[0] == '-' || rest.p[0] == '_' || rest.p[0] == '.') && is_word(rest.p[1]);
+}
+
 /* What a program says of any request that failed, whatever the reason. */
 bool why__only_failure_words(lq_str text)
 {
-    lq_str rest = text, word;
+    lq_str rest = text, word, before = {"", 0};
     while (why__next_word(&rest, &word)) {
-        if (!why__word_of_any_failure(word)) {
+        if (names_place(before, rest)) {
+            while (rest.n > 0 && rest.p[0] != ' ') {
+                rest = (lq_str){rest.p + 1, rest.n - 1};
+            }
+        } else if (!why__word_of_any_failure(word)) {
             return false;
         }
+        before = word;
     }
     return text.n > 0;
 }
