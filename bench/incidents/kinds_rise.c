@@ -76,7 +76,7 @@ static const char *by_deed(struct rise *r)
     static const char *const says[] = {"I3Updated setting http.pool.max from # to #", "I0Reloaded configuration /etc/app/main.yml (checksum @)", "I1flag new_ranking set to ON for #% of users", "I2shard # moved to node-#",
                                        "I4Retention of table events set to # days", "I3Swapped connection pool implementation: hikari -> agroal", "I0Log rotation policy is now size=#MB keep=#", "I1Admin console: cache eviction set to LRU",
                                        "I2Enabled compression for {}", "I4Cron entry reindex disabled by ops"};
-    static const char *const has[] = {"http.pool.max", "Reloaded configuration", "new_ranking", "shard", "Retention of table", "connection pool implementation", "Log rotation policy", "cache eviction", "Enabled compression", "reindex disabled"};
+    static const char *const has[] = {"Updated setting", "Reloaded configuration", "new_ranking", "shard", "Retention of table", "connection pool implementation", "Log rotation policy", "cache eviction", "Enabled compression", "reindex disabled"};
     static const char *const fails[] = {"E3Request @ waited # ms for a slot", "E0cannot write temporary file for @", "E1ranking of @ took too long", "E2{} refused batch @"};
     struct world *w = r->p->w;
     char text[WORLD_TEXT_MAX];
@@ -101,7 +101,7 @@ static const char *by_deed(struct rise *r)
 static const char *by_message(struct rise *r)
 {
     static const char *const says[] = {"W3replica of {} is # s behind", "W2falling back to full scan of index @", "W4journal of {} at #% of its limit", "W0clock differs from {} by # ms", "I3rebalancing # partitions of {}"};
-    static const char *const has[] = {"s behind", "full scan", "journal of", "clock differs", "rebalancing"};
+    static const char *const has[] = {"replica of", "full scan", "journal of", "clock differs", "rebalancing"};
     struct world *w = r->p->w;
     char text[WORLD_TEXT_MAX];
     double lead = rng_chance(&w->rng, 0.4) ? world_between(w, 0, 0.5) : world_between(w, 0.5, fmin(12, 0.5 * r->t));
