@@ -354,7 +354,8 @@ static bool something_led(const struct why *y)
 {
     for (size_t i = 0; i < y->n_findings; i++) {
         const struct finding *f = &y->findings[i];
-        if (f->p < PLACE_P && f->after > f->before && (f->metric == METRIC_MEASURE || f->message)) {
+        bool calm = f->message && !f->failing && f->cause == NULL && why__complains(y, f->stream, f->value) == 0;
+        if (f->p < PLACE_P && f->after > f->before && (f->metric == METRIC_MEASURE || (f->message && !calm))) {
             return true;
         }
     }

@@ -112,7 +112,7 @@ static void time_terms(struct why *y, const struct event *e, struct why_suspect 
     int64_t gap = gap_of(y, e->time_us);
     bool slow = why__slow(y);
     double rest = 0.04 + 0.1 * exp(-(double)gap / 86400e6 / 3);
-    double before = slow && e->time_us > x->low_us ? why__start_at(y, e->time_us) : 1;
+    double before = slow && e->time_us > x->time_us ? why__start_at(y, e->time_us) : 1;
     s->terms[WHY_TIME] = closeness(y, e);
     s->terms[WHY_TIME] = s->terms[WHY_TIME] > rest ? s->terms[WHY_TIME] : rest;
     gap = x->time_us - e->time_us;
@@ -161,6 +161,19 @@ struct kinds { /* of measurements that agree */
     bool measure, message;
 };
 
+/* It came new with a release, say, and as often from then on: that is no trend. */
+static bool only_new(const struct why *y, const struct finding *f)
+{
+    for (size_t i = 0; i < y->n_findings; i++) {
+        const struct finding *b = &y->findings[i];
+        if (b->accepted && b->shape == FINDING_NEW && b->stream == f->stream && b->dim == f->dim &&
+            b->value == f->value) {
+            return why__grows(y, b) < 0.5;
+        }
+    }
+    return false;
+}
+
 double why__leads(const struct why *y, const struct finding *f)
 {
     if (f->shape == FINDING_GONE || f->shape == FINDING_RENAME) {
@@ -170,7 +183,7 @@ double why__leads(const struct why *y, const struct finding *f)
         return 1;
     }
     int complains = why__complains(y, f->stream, f->value);
-    return complains > 0 ? 1 : f->shape != FINDING_TREND ? 0 : CALM_TREND;
+    return complains > 0 ? 1 : f->shape != FINDING_TREND || only_new(y, f) ? 0 : CALM_TREND;
 }
 
 /* A new message that complains of nothing only says that the program is another one. */

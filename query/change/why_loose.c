@@ -10,6 +10,7 @@
 #include "query/change/why_rank.h"
 
 enum { LOOSE_MAX = 2048, TOGETHER_S = 180, SHOWN = 6 };
+#define GOES_ON 0.3 /* a trend, of a warning that came new and stays until a slow rise */
 
 /* "Request failed", and no more: the incident in the program's own words. */
 static bool only_failure(const struct finding *f)
@@ -26,17 +27,29 @@ static bool bare(const struct why *y, const struct finding *f)
     return only_failure(f) || answered || took || lines;
 }
 
-/* How many of the lines of a log a host or a logger writes: what its messages say explains it. */
+/* How many lines a log has, or a host or a logger writes of them: what its messages say explains it. */
 static bool line_share(const struct why *y, const struct finding *f)
 {
-    return f->metric == METRIC_SHARE && !f->message && f->dim != NO_DIM &&
-           why__info(y, f->stream)->schema->kind != STREAM_REQUESTS;
+    bool lines = f->dim == NO_DIM && f->metric == METRIC_COUNT && f->shape == FINDING_STEP;
+    return (lines || (f->metric == METRIC_SHARE && !f->message && f->dim != NO_DIM)) &&
+           why__info(y, f->stream)->schema->kind != STREAM_REQUESTS &&
+           strcmp(why__info(y, f->stream)->schema->name, "unparsed") != 0;
 }
 
 /* A slow rise in the program's own words: seen first when there were enough failures. */
 static bool rise_in_words(const struct why *y, const struct finding *f)
 {
     return why__slow(y) && f->message && f->failing && f->time_us >= why__incident(y)->low_us;
+}
+
+/* A new message that warns, and fails not: it comes more and more; or it goes on into a slow rise. */
+static double warns_more(const struct why *y, const struct finding *f)
+{
+    if (!f->message || f->failing || why__complains(y, f->stream, f->value) <= 0) {
+        return 0;
+    }
+    double x = 0.7 * why__grows(y, f);
+    return why__slow(y) && x < GOES_ON ? GOES_ON : x;
 }
 
 /* How much a finding says about a cause: messages that name one, silence and floods before what may be the failure
@@ -57,6 +70,7 @@ static double says(const struct why *y, const struct finding *f)
     if (f->message) {
         double x = f->shape == FINDING_NEW ? 2.0 : f->shape == FINDING_GONE ? 0.8 : 1.5;
         x -= only_failure(f) || rise_in_words(y, f) ? 0.9 : 0;
+        x += f->shape == FINDING_NEW && warns_more(y, f) > 0 ? 0.3 : 0;
         return x + (f->cause != NULL ? 0.8 : 0) + (f->after > f->before ? lead : 0) - (unparsed ? 0.3 : 0);
     }
     if (f->dim == NO_DIM && f->metric == METRIC_COUNT) {
@@ -200,6 +214,7 @@ static void terms_of(const struct why *y, struct why_suspect *s, const struct fi
                f->shape == FINDING_NEW || f->at_onset) {
         x = 0;
     }
+    x = f->shape == FINDING_NEW ? warns_more(y, f) : x;
     t[WHY_TREND] = x > t[WHY_TREND] ? x : t[WHY_TREND];
     t[WHY_CAUSE] = f->message && f->cause != NULL && f->after > f->before ? 1 : t[WHY_CAUSE];
 }

@@ -148,7 +148,8 @@ static bool elsewhere(const struct why *y, const struct finding *f, const struct
  * one. */
 static void assign(struct why *y, struct finding *f)
 {
-    int64_t best = INT64_MAX, step = f->near ? y->near.step_s : y->far.step_s, slack = 2 * step * US;
+    int64_t best = INT64_MAX, step = f->near ? y->near.step_s : y->far.step_s, slack = 2 * step * US,
+            first = f->shape == FINDING_NEW ? why__unseen(y, f) : 0;
     for (uint32_t i = 0; i < y->n_events; i++) {
         const struct event *e = &y->events[i];
         int64_t gap = f->time_us - e->time_us, wide = slack,
@@ -159,6 +160,7 @@ static void assign(struct why *y, struct finding *f)
             int64_t wait = (int64_t)(WHY_WAITS / f->after * 1e6);
             wait = wait < WAIT_MAX_S * US ? wait : WAIT_MAX_S * US;
             after = after > wait ? after : wait;
+            after = after > first ? after : first;
         }
         if (f->shape == FINDING_TREND && !f->near && why__incident(y)->time_us > f->time_us) {
             wide += (why__incident(y)->time_us - f->time_us) / 10; /* where a slow trend began is known no better */
@@ -176,6 +178,45 @@ static void assign(struct why *y, struct finding *f)
             best = itself ? 0 : gap;
             f->event = (int)i;
         }
+    }
+}
+
+/* Of a value that had begun to come, or to come more often, before: where its growth began. */
+static const struct finding *beginning(const struct why *y, const struct finding *f)
+{
+    const struct finding *first = NULL;
+    for (size_t i = 0; i < y->n_findings; i++) {
+        const struct finding *b = &y->findings[i];
+        bool same = b != f && b->stream == f->stream && b->dim == f->dim && b->value == f->value,
+             rises = b->shape == FINDING_NEW ||
+                     (b->shape == FINDING_TREND && b->after > b->before && b->metric == f->metric);
+        bool before = b->shape == FINDING_NEW || b->time_us < f->time_us;
+        if (b->accepted && same && rises && before &&
+            (first == NULL || (b->shape == FINDING_NEW && first->shape != FINDING_NEW) ||
+             (b->shape == first->shape && b->time_us < first->time_us))) {
+            first = b;
+        }
+    }
+    return first;
+}
+
+/* A message that goes on growing belongs to where that began, not to what happened on its way. */
+static void goes_on(struct why *y, struct finding *f)
+{
+    bool part = f->message && f->after > f->before && (f->shape == FINDING_STEP || f->shape == FINDING_TREND);
+    const struct finding *b = part ? beginning(y, f) : NULL;
+    if (b == NULL || b->event == f->event) {
+        return;
+    }
+    int64_t at = f->event >= 0 ? y->events[f->event].time_us : f->time_us;
+    if (f->shape == FINDING_TREND && f->time_us < b->time_us && b->shape == FINDING_NEW) {
+        f->time_us = b->time_us; /* what was not there did not grow */
+        f->low_us = f->low_us < b->time_us ? b->time_us : f->low_us;
+        f->high_us = f->high_us < b->time_us ? b->time_us : f->high_us;
+    }
+    bool before = f->event >= 0 && at < b->time_us;
+    if (before ? b->event >= 0 : why__same_course(y, f, b->time_us, at)) {
+        f->event = b->event;
     }
 }
 
@@ -407,6 +448,7 @@ void why__rank(struct why *y)
             struct finding *f = &y->findings[i];
             if (f->accepted && (f->shape != FINDING_NEW) == (later == 1)) {
                 assign(y, f);
+                goes_on(y, f);
                 f->routine = f->message && comes_with_events(y, f);
             }
         }

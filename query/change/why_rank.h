@@ -17,6 +17,13 @@ int64_t why__latest(const struct why *y);
 /* Does it lead towards failure, 0…1? Which routes people use does not, nor do messages that became frequent and
  * complain of nothing. */
 double why__leads(const struct why *y, const struct finding *f);
+/* why_grows.c: of a message since its first sighting, up to the onset, of a slow rise up to half of it. Does it come more
+ * and more, 0...1? And does it go through a time within, clearly after the first one, as before? */
+double why__grows(const struct why *y, const struct finding *f);
+/* What grows from nothing is seen even later than what is rare: of N that came in all, the first comes after the square
+ * root of 1/N of the time. */
+int64_t why__unseen(const struct why *y, const struct finding *f);
+bool why__same_course(const struct why *y, const struct finding *f, int64_t since_us, int64_t at_us);
 double why__combine(const struct why_suspect *s, bool event);
 /* why_age.c: did the failures come at the same age after each start? */
 void why__age(struct why *y, const struct event *e, struct why_suspect *s);
