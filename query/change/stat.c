@@ -12,7 +12,8 @@
 
 #include <stdlib.h>
 
-size_t binomial_segment(const double *s, const double *t, size_t n, double dispersion, uint32_t *starts)
+size_t binomial_segment(const double *s, const double *t, size_t n, double dispersion, double asked,
+                        uint32_t *starts)
 {
     /* three parameters a segment: place, level, and being looked for. A cut pays only next to a success: where they are
      * rare there are fewer places to look. */
@@ -22,7 +23,7 @@ size_t binomial_segment(const double *s, const double *t, size_t n, double dispe
     }
     places = 2 * places < n ? 2 * places : n;
     struct segment_input in = {
-        .model = SEGMENT_SHARE, .n = n, .y = s, .w = t, .penalty = 6 * dispersion * log((double)places + 2)};
+        .model = SEGMENT_SHARE, .n = n, .y = s, .w = t, .penalty = dispersion * (6 * log((double)places + 2) + 2 * log(asked))};
     return segment(&in, starts, NULL);
 }
 

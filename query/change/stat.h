@@ -17,8 +17,9 @@
 #include "query/change/change_best.h"
 
 /* Change points: starts[0] = 0, then the first index of each further segment. Returns the number of segments (at most
- * n). trials 0 = missing. */
-size_t binomial_segment(const double *successes, const double *trials, size_t n, double dispersion, uint32_t *starts);
+ * n). trials 0 = missing. asked: it was chosen of so many series. */
+size_t binomial_segment(const double *successes, const double *trials, size_t n, double dispersion, double asked,
+                        uint32_t *starts);
 /* Over-dispersion (>= 1) of shares around a running mean. */
 double binomial_dispersion(const double *successes, const double *trials, size_t n);
 

@@ -101,7 +101,7 @@ struct why {
     struct target t;
     struct incident incidents[INCIDENTS_MAX];
     uint32_t n_incidents, chosen;
-    double quiet, dispersion;
+    double quiet, dispersion, asked; /* asked: the target is the strangest of so many series */
     bool tells[DIM_MAX]; /* dimensions of the target's stream that only say the same as `error` */
     struct grid far, near;
     uint32_t target_stream; /* index in the grids, NO_DIM = none */

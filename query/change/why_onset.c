@@ -120,8 +120,9 @@ static size_t cut(struct why *y, const struct coarse *c, uint32_t *starts)
         for (uint32_t i = 0; i < c->n; i++) {
             v[i] = c->w[i] * scale;
         }
-        y->dispersion = binomial_dispersion(c->s, v, c->n);
-        k = binomial_segment(c->s, v, c->n, y->dispersion, starts);
+        double own = binomial_dispersion(c->s, v, c->n);
+        y->dispersion = y->asked > 1 && y->dispersion > own ? y->dispersion : own; /* a part has too little to show all of it */
+        k = binomial_segment(c->s, v, c->n, y->dispersion, y->asked, starts);
     }
     free(v);
     return k;
@@ -157,7 +158,7 @@ static int departs(const struct why *y, const struct seg *s, double ref, double 
     if (y->t.kind == TARGET_COUNT) {
         return s->rate < 0.6 * ref && z < -5 ? -1 : s->rate > 1.6 * ref && z > 5 ? 1 : 0;
     }
-    return s->rate > 1.5 * ref + 1e-9 && z > 5 ? 1 : 0;
+    return s->rate > 1.5 * ref + 1e-9 && z > sqrt(25 + 2 * log(y->asked)) ? 1 : 0;
 }
 
 static void add_incident(struct why *y, const struct coarse *c, const struct seg *seg, size_t i, size_t j, size_t k,
@@ -211,11 +212,16 @@ static void find_runs(struct why *y, const struct coarse *c, const struct seg *s
         : y->t.kind == TARGET_COUNT ? 1.6 * y->quiet
                                     : fmax(1.25 * y->quiet, y->quiet + 2 * sigma);
     y->a->smallest_rise = y->t.kind == TARGET_SHARE && y->a->smallest_rise > 1 ? 1 : y->a->smallest_rise;
-    double ref = y->t.kind == TARGET_COUNT && k > 0 ? seg[0].rate : y->quiet;
+    bool counts = y->t.kind == TARGET_COUNT, high = k > 0 && !counts && departs(y, &seg[0], y->quiet, sigma) > 0;
+    double ref = (counts || high) && k > 0 ? seg[0].rate : y->quiet;
     for (size_t i = 0; i < k; i++) {
+        if (high && departs(y, &seg[i], y->quiet, sigma) == 0) { /* what was so from the beginning ended */
+            high = false;
+            ref = y->quiet;
+        }
         int sign = departs(y, &seg[i], ref, sigma);
         if (sign == 0) {
-            ref = y->t.kind == TARGET_COUNT ? seg[i].rate : ref;
+            ref = counts ? seg[i].rate : ref;
             continue;
         }
         size_t j = i + 1; /* a short lull does not end it */
@@ -223,9 +229,7 @@ static void find_runs(struct why *y, const struct coarse *c, const struct seg *s
                          (seg[j].to - seg[j].from < 3 && j + 1 < k && departs(y, &seg[j + 1], ref, sigma) == sign))) {
             j++;
         }
-        if (i > 0) { /* what was so from the beginning did not start */
-            add_incident(y, c, seg, i, j, k, ref, sign);
-        }
+        add_incident(y, c, seg, i, j, k, ref, sign);
         i = j - 1;
     }
 }
@@ -285,7 +289,7 @@ static void drop_usual(struct why *y)
         }
     }
     y->n_incidents = kept;
-    if (dropped > 0) {
+    if (dropped > 0 && y->asked <= 1) {
         why__notice(y->a, "at some hours of each day more fails than at others; that is taken as usual");
     }
 }
@@ -347,8 +351,9 @@ static void given_onset(struct why *y)
     x->after = w > 0 ? s / w : 0;
 }
 
-bool why__find_onset(struct why *y)
+uint32_t why__incidents(struct why *y, double asked)
 {
+    y->asked = asked;
     struct coarse c = coarsen(y);
     uint32_t *starts = lq_alloc((c.n + 2) * sizeof *starts);
     size_t k = c.n > 0 ? cut(y, &c, starts) : 0;
@@ -364,20 +369,28 @@ bool why__find_onset(struct why *y)
     }
     find_runs(y, &c, seg, k);
     drop_usual(y);
-    if (y->n_incidents == 0 && y->t.kind == TARGET_SHARE) {
-        y->n_incidents = why__slow_rise(y, &y->incidents[0]);
-    }
-    for (uint32_t i = 0; i < y->n_incidents; i++) {
-        why__refine(y, &y->incidents[i], c.k);
-    }
-    choose(y);
-    if (y->o->onset_us != INT64_MIN) {
-        given_onset(y);
-    }
     free(seg);
     free(starts);
     free(c.s);
     free(c.w);
     free(c.seen);
+    return c.k;
+}
+
+bool why__find_onset(struct why *y)
+{
+    uint32_t k = why__incidents(y, 1);
+    if (y->n_incidents == 0 && y->t.kind == TARGET_SHARE) {
+        y->n_incidents = why__slow_rise(y, &y->incidents[0]);
+    }
+    for (uint32_t i = 0; i < y->n_incidents; i++) {
+        why__refine(y, &y->incidents[i], k);
+    }
+    choose(y);
+    if (y->o->onset_us != INT64_MIN) {
+        given_onset(y);
+    } else {
+        why__look_closer(y);
+    }
     return y->n_incidents > 0 && (y->o->onset_us != INT64_MIN || why__incident(y)->severity >= 0);
 }

@@ -12,6 +12,11 @@
 bool why__slow_rise(const struct why *y, struct incident *x);
 void why__slow_start(const struct why *y, struct incident *x, uint32_t floor);
 
+/* The incidents of the target, known to as many of its steps as returned. asked: it is the strangest of so many series. */
+uint32_t why__incidents(struct why *y, double asked);
+/* why_part.c: is there an incident of one value that the total does not show, or shows less well? */
+void why__look_closer(struct why *y);
+
 /* Start, interval, type, end and p of an incident whose ends are known to the coarse step of k target steps. */
 void why__refine(struct why *y, struct incident *x, uint32_t k);
 

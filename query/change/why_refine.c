@@ -13,7 +13,7 @@
 
 #include "query/change/why_onset.h"
 
-enum { BLOCK = 10, WINDOW_MIN = 90, WINDOW_MAX = 6000, SPIKE_S = 1200 };
+enum { BLOCK = 10, WINDOW_MIN = 90, WINDOW_MAX = 6000, SPIKE_S = 1200, ENOUGH = 10 };
 
 struct moments { /* of what lies at or after a step */
     double w, y, t, tt, ty;
@@ -178,6 +178,71 @@ static uint32_t top_of_rise(const struct why *y, const struct incident *x, uint3
     return x->from + 6 * unit < x->to ? x->from + 6 * unit : x->to;
 }
 
+/* Of s in w at their own level, or at one that is known (NAN: it is not). */
+static double level_cost(double s, double w, double level)
+{
+    double f = w - s, p = isfinite(level) ? level : w > 0 ? s / w : 0;
+    return (s > 0 ? -2 * s * log(p) : 0) + (f > 0 ? -2 * f * log1p(-p) : 0);
+}
+
+/* What usually fails: known from all that lies before. */
+static double usual_level(const struct target *t, const struct incident *x)
+{
+    double w = 1;
+    for (uint32_t i = 0; i < x->from; i++) {
+        w += t->den[i];
+    }
+    return fmin(fmax(x->before, 0.5 / w), 0.5);
+}
+
+/*
+ * The place of a step of a share by its own likelihood. Where a step has a request or two, least squares takes a single failure of
+ * the base for a thing that cannot be, and dates the step at it.
+ */
+static void place_step(const struct why *y, uint32_t lo, uint32_t hi, double usual, bool falling, struct rise *r)
+{
+    const struct target *t = &y->t;
+    double s = 0, w = 0, bs = 0, bw = 0, best = INFINITY;
+    double *c = lq_alloc((hi - lo + 1) * sizeof *c);
+    for (uint32_t i = lo; i < hi; i++) {
+        s += t->num[i];
+        w += t->den[i];
+    }
+    for (uint32_t i = lo; i < hi; i++) {
+        bool rises = (s - bs) * bw > bs * (w - bw);
+        c[i - lo] = i > lo && rises != falling ? level_cost(bs, bw, usual) + level_cost(s - bs, w - bw, NAN) : INFINITY;
+        if (c[i - lo] < best) {
+            best = c[i - lo];
+            r->at = i - lo;
+        }
+        bs += t->num[i];
+        bw += t->den[i];
+    }
+    if (isfinite(best)) {
+        r->low = r->high = r->at;
+        for (uint32_t i = 0; i < hi - lo; i++) {
+            if ((c[i] - best) / y->dispersion <= 5) {
+                r->low = i < r->low ? i : r->low;
+                r->high = i > r->high ? i : r->high;
+            }
+        }
+    }
+    free(c);
+}
+
+/* How far the level after a step is looked at: until it has failed so often that a failure or two of the base before it are told from it. */
+static uint32_t enough_after(const struct target *t, const struct incident *x, uint32_t hi)
+{
+    double s = 0;
+    for (uint32_t i = x->from; i < hi; i++) {
+        s += t->num[i];
+    }
+    for (; hi < x->to && hi - x->from < WINDOW_MAX && s < ENOUGH; hi++) {
+        s += t->num[hi];
+    }
+    return hi;
+}
+
 static void find_start(struct why *y, struct incident *x, uint32_t k, uint32_t floor)
 {
     const struct target *t = &y->t;
@@ -196,6 +261,9 @@ static void find_start(struct why *y, struct incident *x, uint32_t k, uint32_t f
     x->low_us = x->time_us - (int64_t)k * t->step_s * US;
     x->high_us = x->time_us + (int64_t)k * t->step_s * US;
     if (rise_fit(v, w, hi - lo, x->falling, &r)) {
+        if (r.shape == RISE_STEP && t->kind == TARGET_SHARE) {
+            place_step(y, lo, enough_after(t, x, hi), usual_level(t, x), false, &r);
+        }
         uint32_t low = lo + r.low, high = lo + r.high;
         bool slow = r.shape != RISE_STEP && (int64_t)(hi - lo - r.at) * t->step_s >= 300;
         x->type = slow ? "trend_change" : "step_change";
@@ -227,6 +295,9 @@ static void find_end(struct why *y, struct incident *x, uint32_t k)
     weigh(y, &flipped, lo, hi, x->to, roughness(t, lo, hi), v, w);
     uint32_t at = x->to;
     if (rise_fit(v, w, hi - lo, !x->falling, &r) && r.shape != RISE_KINK) {
+        if (r.shape == RISE_STEP && t->kind == TARGET_SHARE) {
+            place_step(y, lo, hi, NAN, true, &r);
+        }
         at = lo + r.at;
     }
     x->end_us = (t->from_s + (int64_t)at * t->step_s) * US;

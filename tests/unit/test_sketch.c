@@ -306,7 +306,7 @@ Test(stat, segmentation_equals_the_reference)
                 }
             }
         }
-        size_t want = 0, got = binomial_segment(s, t, N, 1, starts);
+        size_t want = 0, got = binomial_segment(s, t, N, 1, 1, starts);
         for (int i = N; i > 0; i = last[i]) {
             want++;
         }
