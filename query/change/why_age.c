@@ -13,10 +13,13 @@
 
 #include "query/change/why_rank.h"
 
-enum { YOUNG_S = 1800, SAME_S = 600, WAVE_GAP_S = 1800, HOSTS_MIN = 3, SPREAD_MIN_S = 300, ROUNDS_MAX = INCIDENTS_MAX };
+enum { YOUNG_S = 1800, SAME_S = 600, WAVE_GAP_S = 1800, HOSTS_MIN = 3, SPREAD_MIN_S = 300, ROUNDS_MAX = INCIDENTS_MAX, LOOK_S = 1800 };
 #define SAME_SHARE 0.06 /* of the age: as well as ages are known */
 #define CHANCE_P   0.01
-#define ORDERED    0.3 /* of the spread of the starts is left in the spread of the ages */
+#define ORDERED    4.6 /* a logarithm: 100 to one */
+#define SURELY     6.9 /* 1,000 to one */
+#define OWN_STEP   2.5 /* for each host */
+#define OWN_SHARE  0.1 /* of what the order explains */
 
 static bool is_start(const struct event *e)
 {
@@ -124,59 +127,173 @@ static bool by_message(struct why *y, const struct event *start, const struct fi
            seldom < CHANCE_P;
 }
 
-/* When the failures of a host begin, where they do clearly. */
-static bool host_fails(struct why *y, const struct grid_series *h, int64_t *at_us)
+struct run {       /* of one host */
+    double *seen;  /* failures before each step, then records before each step */
+    int64_t after; /* steps that it started after the first one */
+};
+
+struct order {
+    struct run run[EVENT_HOSTS_MAX];
+    uint32_t n, steps;
+};
+
+static double log_like(double failed, double all)
+{
+    double ok = all - failed;
+    return (failed > 0 ? failed * log(failed / all) : 0) + (ok > 0 ? ok * log(ok / all) : 0);
+}
+
+/* Records and failures of a host in [from, to). */
+static void count_in(const struct order *o, uint32_t k, int64_t from, int64_t to, double out[2])
+{
+    int64_t n = o->steps;
+    from = from < 0 ? 0 : from > n ? n : from;
+    to = to < 0 ? 0 : to > n ? n : to;
+    for (int i = 0; i < 2; i++) {
+        const double *sum = o->run[k].seen + (i == 0 ? n + 1 : 0);
+        out[i] += sum[to] - sum[from];
+    }
+}
+
+/* How well it fits that all hosts fail from one step on (apart: as many steps later as they started later); rate: before and since. */
+static double fits(const struct order *o, int64_t at, bool apart, double rate[2])
+{
+    double before[2] = {0, 0}, since[2] = {0, 0};
+    for (uint32_t k = 0; k < o->n; k++) {
+        int64_t begins = at + (apart ? o->run[k].after : 0);
+        count_in(o, k, 0, begins, before);
+        count_in(o, k, begins, o->steps, since);
+    }
+    rate[0] = (before[1] + 0.1) / (before[0] + 1);
+    rate[1] = (since[1] + 0.1) / (since[0] + 1);
+    return rate[1] > rate[0] ? log_like(before[1], before[0]) + log_like(since[1], since[0]) : -INFINITY;
+}
+
+static double best_fit(const struct order *o, int64_t from, int64_t to, bool apart, int64_t *at, double rate[2])
+{
+    double best = -INFINITY;
+    for (int64_t i = from; i <= to; i++) {
+        double r[2], x = fits(o, i, apart, r);
+        if (x > best) {
+            best = x;
+            *at = i;
+            memcpy(rate, r, sizeof r);
+        }
+    }
+    return best;
+}
+
+static double like_at(const struct order *o, uint32_t k, int64_t at, const double rate[2])
+{
+    double before[2] = {0, 0}, since[2] = {0, 0};
+    count_in(o, k, 0, at, before);
+    count_in(o, k, at, o->steps, since);
+    return before[1] * log(rate[0]) + (before[0] - before[1]) * log1p(-rate[0]) + since[1] * log(rate[1]) +
+           (since[0] - since[1]) * log1p(-rate[1]);
+}
+
+/* How much better hosts would fit that each begin at a step of their own. */
+static double own_steps(const struct order *o, int64_t from, int64_t to, int64_t at, const double rate[2])
+{
+    double gain = 0;
+    for (uint32_t k = 0; k < o->n; k++) {
+        double best = -INFINITY;
+        for (int64_t i = from; i <= to; i++) {
+            double x = like_at(o, k, i, rate);
+            best = x > best ? x : best;
+        }
+        gain += best - like_at(o, k, at + o->run[k].after, rate);
+    }
+    return gain;
+}
+
+static int64_t first_start(const struct event *e)
+{
+    int64_t first = INT64_MAX;
+    for (uint32_t k = 0; k < e->n_hosts; k++) {
+        first = e->hosts[k].time_us < first ? e->hosts[k].time_us : first;
+    }
+    return first;
+}
+
+static void free_order(struct order *o)
+{
+    for (uint32_t k = 0; k < o->n; k++) {
+        free(o->run[k].seen);
+    }
+    o->n = 0;
+}
+
+/* The hosts of an event that a log knows. */
+static void read_order(struct why *y, const struct event *e, uint32_t stream, struct order *o)
 {
     const struct grid *g = &y->near;
-    const struct incident *x = why__incident(y);
-    int64_t span = (x->high_us - x->low_us) + 6 * 3600 * US;
-    uint32_t from = grid_step(g, x->low_us - 1800 * US), to = grid_step(g, x->low_us + span);
-    struct split c;
-    from = from < 2 ? 2 : from;
-    to = to + 2 < g->steps ? to : g->steps - 2;
-    if (from >= to || !why__split(h->errors, h->count, true, g->steps, from, to, &c) || c.p > 0.01 ||
-        c.after <= c.before) {
-        return false;
+    const struct grid_stream *st = &g->streams[stream];
+    int64_t first = first_start(e);
+    o->steps = g->steps;
+    for (uint32_t i = 0; i < st->n_series && o->n < EVENT_HOSTS_MAX; i++) {
+        const struct grid_series *h = &st->series[i];
+        const struct event_host *own = NULL;
+        for (uint32_t k = 0; k < e->n_hosts && h->dim == DIM_HOST; k++) {
+            own = lq_str_eq(e->hosts[k].name, why__value(y, stream, DIM_HOST, h->value)) ? &e->hosts[k] : own;
+        }
+        if (own == NULL) {
+            continue;
+        }
+        struct run *r = &o->run[o->n++];
+        double *failed = r->seen = lq_alloc(2 * ((size_t)g->steps + 1) * sizeof *failed), *all = failed + g->steps + 1;
+        r->after = (own->time_us - first) / (g->step_s * US);
+        failed[0] = all[0] = 0;
+        for (uint32_t t = 0; t < g->steps; t++) {
+            failed[t + 1] = failed[t] + (double)h->errors[t];
+            all[t + 1] = all[t] + (double)h->count[t];
+        }
     }
-    *at_us = grid_time_us(g, c.at);
-    return true;
+}
+
+/* How much better than with one time for all, where it is hardly worse than with a time for each; else 0. */
+static double in_order(struct why *y, const struct order *o, int64_t *at)
+{
+    const struct incident *x = why__incident(y);
+    const struct grid *g = &y->near;
+    int64_t spread = 0, common = 0;
+    double rate[2] = {0, 0}, other[2], noise = y->dispersion > 1 ? y->dispersion : 1;
+    for (uint32_t k = 0; k < o->n; k++) {
+        spread = o->run[k].after > spread ? o->run[k].after : spread;
+    }
+    if (o->n < HOSTS_MIN || spread < 4 || spread * g->step_s < SPREAD_MIN_S) {
+        return 0;
+    }
+    int64_t from = grid_step(g, x->low_us - LOOK_S * US), to = grid_step(g, x->high_us + LOOK_S * US),
+            low = from > spread ? from - spread : 0, last = to + spread < o->steps ? to + spread : o->steps - 1;
+    double gain = best_fit(o, low, to, true, at, rate) - best_fit(o, low, last, false, &common, other);
+    double own = isfinite(gain) ? own_steps(o, low, last, *at, rate) : INFINITY;
+    return own / noise < OWN_STEP * o->n || own < OWN_SHARE * gain ? gain / noise : 0;
 }
 
 /* Hosts that started apart fail the same time apart. */
-static uint32_t by_hosts(struct why *y, const struct event *e, struct ages *out)
+static uint32_t by_hosts(struct why *y, const struct event *e, struct ages *out, double *gain)
 {
-    const struct grid_stream *st = &y->near.streams[y->target_stream];
-    double starts = 0, fails = 0, ss = 0, ff = 0, first = INFINITY, last = -INFINITY;
-    uint32_t n = 0;
+    const struct grid *g = &y->near;
+    struct order o = {.n = 0};
+    uint32_t hosts = 0;
+    int64_t at = 0;
     memset(out, 0, sizeof *out);
-    for (uint32_t i = 0; i < st->n_series && y->t.kind == TARGET_SHARE && y->near.steps > 8; i++) {
-        const struct grid_series *h = &st->series[i];
-        int64_t at;
-        if (h->dim != DIM_HOST || !host_fails(y, h, &at)) {
-            continue;
-        }
-        lq_str name = why__value(y, y->target_stream, DIM_HOST, h->value);
-        for (uint32_t k = 0; k < e->n_hosts; k++) {
-            if (lq_str_eq(e->hosts[k].name, name) && at > e->hosts[k].time_us) {
-                double s = (double)(e->hosts[k].time_us - e->time_us) / 1e6,
-                       age = (double)(at - e->hosts[k].time_us) / 1e6;
-                first = s < first ? s : first;
-                last = s > last ? s : last;
-                starts += s;
-                ss += s * s;
-                fails += age;
-                ff += age * age / 1e3;
-                add_age(out, age);
-                n++;
-            }
-        }
-    }
-    if (n < HOSTS_MIN || last - first < SPREAD_MIN_S || last - first < 4 * (double)y->near.step_s) {
+    if (y->t.kind != TARGET_SHARE || g->steps <= 8) {
         return 0;
     }
-    double sd_start = sqrt(ss / n - starts / n * starts / n),
-           sd_age = sqrt(fmax(0, 1e3 * ff / n - fails / n * fails / n));
-    return sd_age < ORDERED * sd_start ? n : 0;
+    read_order(y, e, y->target_stream, &o);
+    for (uint32_t i = 0; i < g->n_streams && o.n < HOSTS_MIN; i++) { /* hosts share one access log, and have others */
+        free_order(&o);
+        read_order(y, e, i, &o);
+    }
+    *gain = in_order(y, &o, &at);
+    if (*gain > ORDERED) {
+        add_age(out, (double)(grid_time_us(g, (uint32_t)at) - first_start(e)) / 1e6);
+        hosts = out->least > YOUNG_S ? o.n : 0;
+    }
+    free_order(&o);
+    return hosts;
 }
 
 void why__age(struct why *y, const struct event *e, struct why_suspect *s)
@@ -184,6 +301,7 @@ void why__age(struct why *y, const struct event *e, struct why_suspect *s)
     const struct incident *x = why__incident(y);
     struct ages a = {0};
     bool last_start = true;
+    double gain = 0;
     if (!is_start(e) || x->time_us - e->time_us < YOUNG_S * US) {
         return;
     }
@@ -191,19 +309,20 @@ void why__age(struct why *y, const struct event *e, struct why_suspect *s)
         const struct event *b = &y->events[j];
         last_start = last_start && !(is_start(b) && b->time_us > e->time_us && b->time_us <= x->time_us);
     }
-    uint32_t hosts = by_hosts(y, e, &a);
+    uint32_t hosts = by_hosts(y, e, &a, &gain);
     if (hosts > 0) {
-        s->terms[WHY_AGE] = hosts > HOSTS_MIN ? 1 : 0.9;
+        s->terms[WHY_AGE] = hosts > HOSTS_MIN && gain > SURELY ? 1 : 0.9;
         why__add_evidence(
-            s, why__printf(y->a, "%u hosts fail in the order in which they started, each %s to %s after its start",
-                           hosts, why__lead(y, (int64_t)(a.least * 1e6)), why__lead(y, (int64_t)(a.most * 1e6))));
+            s, why__printf(y->a, "%u hosts fail in the order in which they started, each %s after its start", hosts,
+                           why__lead(y, (int64_t)(a.least * 1e6))));
         return;
     }
     memset(&a, 0, sizeof a);
     bool found = last_start && by_onsets(y, &a);
     for (size_t j = 0; j < y->n_findings && last_start && !found; j++) {
         const struct finding *f = &y->findings[j];
-        bool fails = f->accepted && f->message && f->at_onset && f->after > f->before &&
+        bool near = f->near && (f->at_onset || f->time_us > x->low_us - LOOK_S * US),
+             fails = f->accepted && f->message && near && f->after > f->before &&
                      (f->failing || why__complains(y, f->stream, f->value) > 0);
         found = fails && by_message(y, e, f, &a);
     }
