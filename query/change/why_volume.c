@@ -28,6 +28,8 @@ static double traffic(const struct why *y, uint32_t i)
     return t->seen[i] - (t->kind == TARGET_SHARE && !y->a->requests_kind ? t->num[i] : 0);
 }
 
+#define WIDE_LEAST 0.5 /* logarithm: within an hour the day itself does less */
+
 struct volume {
     const double *sum; /* sum[i] = records before step i */
     uint32_t n, width; /* steps; of the window */
@@ -72,7 +74,16 @@ static double most_before(const struct volume *v, uint32_t until)
     return most;
 }
 
-static bool surge(struct why *y, const struct volume *v)
+/* What swells for an hour is still there when the errors begin. */
+static bool lasts(const struct volume *v, uint32_t at, int64_t onset, double before)
+{
+    double after = v->sum[at + v->width] - v->sum[at];
+    int64_t i = onset < at ? at : onset;
+    i = i + v->width > v->n ? (int64_t)v->n - v->width : i;
+    return v->sum[i + v->width] - v->sum[i] > sqrt((before + 1) * (after + 1));
+}
+
+static bool surge(struct why *y, const struct volume *v, bool wide)
 {
     const struct target *t = &y->t;
     const struct incident *x = why__incident(y);
@@ -93,18 +104,22 @@ static bool surge(struct why *y, const struct volume *v)
     }
     double after = v->sum[at + v->width] - v->sum[at], before = (v->sum[at] - v->sum[at - 2 * v->width]) / 2;
     double noise = sqrt(spread * spread + 1 / (before + 1) + 1 / (after + 1)), z = (best - middle) / noise;
-    double most = most_before(v, at), record = after / (most + 1);
+    double most = most_before(v, at), record = after / (most + 1), least = wide ? WIDE_LEAST : known ? 0.26 : 0.5;
+    if (wide && (!known || !lasts(v, at, (x->time_us / US - t->from_s) / t->step_s, before))) {
+        return false;
+    }
     struct finding *f = why__add_finding(y, y->target_stream, NO_DIM, 0);
     f->shape = FINDING_SURGE;
     f->metric = METRIC_COUNT;
     f->near = true;
     f->time_us = (t->from_s + (int64_t)at * t->step_s) * US;
-    f->low_us = f->time_us - t->step_s * US;
-    f->high_us = f->time_us + t->step_s * US;
+    int64_t slack = (wide ? v->width : 1) * t->step_s;
+    f->low_us = f->time_us - slack * US;
+    f->high_us = f->time_us + slack * US;
     f->at_onset = f->high_us >= x->low_us;
     f->before = before / ((double)v->width * (double)t->step_s);
     f->after = after / ((double)v->width * (double)t->step_s);
-    f->p = z > 4 && best > (known ? 0.26 : 0.5) && (record > 1.05 || z > 6)
+    f->p = z > 4 && best > least && (record > 1.05 || z > 6)
                ? erfc(z / 1.4142135623730951) * (double)look
                : 1;
     f->p = f->p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : f->p > 1 ? 1 : f->p;
@@ -322,11 +337,16 @@ void why__volume_findings(struct why *y)
 {
     const struct target *t = &y->t;
     double *sum = lq_alloc((t->n + 2) * sizeof *sum);
-    struct volume v = {.sum = sum, .n = t->n, .width = (uint32_t)(SURGE_S / t->step_s)};
+    struct volume v = {.sum = sum, .n = t->n};
+    static const int64_t widths_s[] = {SURGE_S, 3 * SURGE_S, 6 * SURGE_S};
+    bool known = false;
     for (uint32_t i = 0; i < t->n; i++) {
         sum[i + 1] = sum[i] + traffic(y, i);
     }
-    bool known = v.width >= 1 && t->n > 4 * v.width && t->kind != TARGET_COUNT && surge(y, &v);
+    for (size_t i = 0; i < sizeof widths_s / sizeof widths_s[0] && !known && t->kind != TARGET_COUNT; i++) {
+        v.width = (uint32_t)(widths_s[i] / t->step_s);
+        known = v.width >= 1 && t->n > 4 * v.width && surge(y, &v, i > 0);
+    }
     if (!known && t->kind != TARGET_COUNT) {
         slow_surge(y);
     }
