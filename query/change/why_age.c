@@ -13,7 +13,7 @@
 
 #include "query/change/why_rank.h"
 
-enum { YOUNG_S = 1800, SAME_S = 600, WAVE_GAP_S = 1800, HOSTS_MIN = 3, SPREAD_MIN_S = 300, ROUNDS_MAX = INCIDENTS_MAX, LOOK_S = 1800 };
+enum { YOUNG_S = 1800, SAME_S = 600, WAVE_GAP_S = 1800, HOSTS_MIN = 3, SPREAD_MIN_S = 300, ROUNDS_MAX = INCIDENTS_MAX, LOOK_S = 1800, FAILS_MIN = 2 };
 #define SAME_SHARE 0.06 /* of the age: as well as ages are known */
 #define CHANCE_P   0.01
 #define ORDERED    4.6 /* a logarithm: 100 to one */
@@ -224,7 +224,7 @@ static void free_order(struct order *o)
     o->n = 0;
 }
 
-/* The hosts of an event that a log knows. */
+/* The hosts of an event that a log knows, and that fail. */
 static void read_order(struct why *y, const struct event *e, uint32_t stream, struct order *o)
 {
     const struct grid *g = &y->near;
@@ -237,7 +237,11 @@ static void read_order(struct why *y, const struct event *e, uint32_t stream, st
         for (uint32_t k = 0; k < e->n_hosts && h->dim == DIM_HOST; k++) {
             own = lq_str_eq(e->hosts[k].name, why__value(y, stream, DIM_HOST, h->value)) ? &e->hosts[k] : own;
         }
-        if (own == NULL) {
+        double fails = 0;
+        for (uint32_t t = 0; t < g->steps; t++) {
+            fails += (double)h->errors[t];
+        }
+        if (own == NULL || fails < FAILS_MIN) {
             continue;
         }
         struct run *r = &o->run[o->n++];
@@ -271,6 +275,23 @@ static double in_order(struct why *y, const struct order *o, int64_t *at)
     return own / noise < OWN_STEP * o->n || own < OWN_SHARE * gain ? gain / noise : 0;
 }
 
+/* One of the hosts started once more before it failed, or just then. */
+static bool started_since(const struct why *y, const struct event *e, int64_t age_us)
+{
+    for (uint32_t i = 0; i < y->n_events; i++) {
+        const struct event *b = &y->events[i];
+        for (uint32_t k = 0; k < e->n_hosts && b != e && is_start(b); k++) {
+            for (uint32_t j = 0; j < b->n_hosts; j++) {
+                int64_t since = b->hosts[j].time_us - e->hosts[k].time_us;
+                if (lq_str_eq(b->hosts[j].name, e->hosts[k].name) && since > SAME_S * US && since < age_us + LOOK_S * US) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
 /* Hosts that started apart fail the same time apart. */
 static uint32_t by_hosts(struct why *y, const struct event *e, struct ages *out, double *gain)
 {
@@ -290,7 +311,7 @@ static uint32_t by_hosts(struct why *y, const struct event *e, struct ages *out,
     *gain = in_order(y, &o, &at);
     if (*gain > ORDERED) {
         add_age(out, (double)(grid_time_us(g, (uint32_t)at) - first_start(e)) / 1e6);
-        hosts = out->least > YOUNG_S ? o.n : 0;
+        hosts = out->least > YOUNG_S && !started_since(y, e, (int64_t)(out->least * 1e6)) ? o.n : 0;
     }
     free_order(&o);
     return hosts;
