@@ -19,7 +19,7 @@ enum {
     UNSEEN_S = 4 * 3600,
     TAKEN_S = 4 * 3600
 };
-#define LATE            0.8 /* of its closeness an event has lost where the onset can hardly be */
+#define LATE            0.5 /* of its closeness an event has lost where the onset can hardly be */
 #define TAKEN_P         0.2 /* so seldom is such a deed in the time before a start */
 #define TOOK_IN         0.9
 #define FEW_P           0.05 /* so few failures are no surprise */
