@@ -91,13 +91,19 @@ size_t benjamini_hochberg(const double *p, size_t n, double fdr, bool *accepted)
     return k;
 }
 
+/* Log likelihood of s successes of n at their own share. */
+static double own_share(double s, double n)
+{
+    double f = n - s;
+    return (s > 0 ? s * log(s / n) : 0) + (f > 0 ? f * log(f / n) : 0);
+}
+
 double share_contrast_p(double s1, double n1, double s2, double n2, double dispersion)
 {
-    double a = s1 + 0.5, b = n1 - s1 + 0.5, c = s2 + 0.5, d = n2 - s2 + 0.5;
     if (n1 <= 0 || n2 <= 0) {
         return 1;
     }
-    double z = (log(a / b) - log(c / d)) / sqrt((1 / a + 1 / b + 1 / c + 1 / d) * dispersion);
-    double p = erfc(fabs(z) / 1.4142135623730951);
+    double g = 2 * (own_share(s1, n1) + own_share(s2, n2) - own_share(s1 + s2, n1 + n2)) / dispersion;
+    double p = erfc(sqrt(g > 0 ? g / 2 : 0));
     return p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : p;
 }

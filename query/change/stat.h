@@ -26,7 +26,7 @@ double binomial_dispersion(const double *successes, const double *trials, size_t
 /* accepted[i] for p[i]; returns how many. */
 size_t benjamini_hochberg(const double *p, size_t n, double fdr, bool *accepted);
 
-/* Two shares: two-sided p of equality with over-dispersion (normal approximation of the log odds). */
+/* Two shares: p of equality by their likelihood ratio over the dispersion (chi-squared, one degree; Wilks 1938). */
 double share_contrast_p(double s1, double n1, double s2, double n2, double dispersion);
 
 #endif

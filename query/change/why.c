@@ -260,7 +260,7 @@ static void say_coverage(struct why *y)
 static enum lq_err explain(struct why *y, struct lq_error *e)
 {
     static void (*const parts[])(struct why *) = {why__find_where,      why__find_events,     why__far_findings,
-                                                  why__near_findings,   why__volume_findings, why__accept_findings,
+                                                  why__near_findings,   why__place_findings, why__volume_findings, why__accept_findings,
                                                   why__place_surges,    why__rank,            why__impact,
                                                   why__sessions};
     struct why_answer *a = y->a;

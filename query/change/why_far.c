@@ -508,6 +508,7 @@ void why__accept_findings(struct why *y)
             localise(y, f);
         }
     }
+    why__drop_inexact(y);
     drop_twins(y);
     free(p);
     free(accepted);

@@ -83,7 +83,8 @@ struct finding {
     uint32_t measure;
     bool near, accepted, message, failing /* its records are errors */,
         at_onset /* may have begun with the onset, not before */, level_only,
-        routine; /* comes with every start or stop */
+        routine, /* comes with every start or stop */
+        here;    /* asked of the place where it fails */
     double before, after, p, stat;
     int64_t time_us, low_us, high_us;
     int64_t until_us;  /* of a silence: when it ended */
@@ -174,6 +175,12 @@ void why__far_findings(struct why *y);
 void why__near_findings(struct why *y);
 void why__volume_findings(struct why *y);
 void why__silence(struct why *y);
+/* why_place.c: what moved at the place where most of the new errors are; and of two findings of one rise there, the less
+ * exact one goes */
+void why__place_findings(struct why *y);
+void why__drop_inexact(struct why *y);
+/* A dimension that names where something runs: host, region, pod … */
+bool why__is_place(const char *dim);
 /* Accepted surges get the value whose share rose with them. Messages of starts and stops are no news when they come
  * with each of them. */
 void why__place_surges(struct why *y);
@@ -200,6 +207,7 @@ lq_str why__said(lq_str line, lq_str template);
 void why__find_kin(struct why *y);
 /* why_where.c */
 void why__find_where(struct why *y);
+/* why_contrast.c */
 struct contrast {
     double errors[2], count[2]; /* with, without */
     double p, ratio;

@@ -281,7 +281,7 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
         }
     }
     s->score = why__combine(s, false);
-    if (first->metric == METRIC_MEASURE && first->near) {
+    if (first->metric == METRIC_MEASURE && first->near && (!first->here || first->at_onset)) {
         s->score *= 0.7; /* slowness so close to the errors is more often their twin than their cause */
     } else if (first->message && first->failing && first->cause == NULL && s->terms[WHY_CONTRAST] < 0.5) {
         /* it says that something failed, not why; less when it always said so, or says no more than that */
@@ -340,7 +340,7 @@ static void judge_where(struct why *y)
     s->terms[WHY_CONTRAST] = 0.6 * w->share;
     why__add_evidence(s, w->text);
     why__add_evidence(s, "no change that came before it is known: look there for what these logs do not show");
-    s->score = 0.6 * why__combine(s, false); /* a place, not a cause */
+    s->score = (why__is_place(w->subject.dim[0]) ? 0.6 : 0.5) * why__combine(s, false); /* where, not why */
     s->confidence = "low";
     s->bare = true;
 }

@@ -255,7 +255,7 @@ static void test_measures(struct why *y, uint32_t stream, const struct grid_seri
     }
 }
 
-static bool is_place(const char *dim)
+bool why__is_place(const char *dim)
 {
     static const char *const places[] = {"host", "service",    "region", "zone", "instance",
                                          "pod",  "datacenter", "dc",     "az",   "node"};
@@ -310,7 +310,7 @@ static bool find_lull(const struct grid_stream *st, const struct grid_series *x,
 static void test_gone(struct why *y, uint32_t stream, const struct grid_series *x, const struct nearness *o)
 {
     const struct grid_stream *st = &y->near.streams[stream];
-    bool place = is_place(st->info->schema->dims[x->dim]);
+    bool place = why__is_place(st->info->schema->dims[x->dim]);
     struct lull l;
     if (!find_lull(st, x, o, place, &l) || (!place && l.to < o->n)) {
         return;

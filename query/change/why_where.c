@@ -1,5 +1,5 @@
 /*
- * why_where.c - in which values the errors concentrate, and whether those who had an event fail while the others do not
+ * why_where.c - in which values the errors concentrate
  *
  * The near grid summed each series over a window before and one after the onset. The errors beyond the usual of a value
  * are those after the onset less what its requests would have had at the rate of before. A dimension that only says the
@@ -13,7 +13,7 @@
 
 #include "query/change/why_int.h"
 
-enum { VALUES_MAX = 4096, EXCESS_MIN = 5, CONTRAST_MIN = 3 };
+enum { VALUES_MAX = 4096, EXCESS_MIN = 5 };
 #define CONCENTRATED 0.6
 
 struct part { /* of the requests */
@@ -191,114 +191,4 @@ void why__find_where(struct why *y)
             k = kept;
         }
     }
-}
-
-/* ---- who had an event, against who did not ---- */
-
-static int64_t host_time(const struct event *e, lq_str host)
-{
-    for (uint32_t i = 0; i < e->n_hosts; i++) {
-        if (lq_str_eq(e->hosts[i].name, host)) {
-            return e->hosts[i].time_us;
-        }
-    }
-    return INT64_MAX;
-}
-
-/*
- * Errors of hosts from the moment they had it, against hosts that did not have it at the same time. Steps where all
- * have it or none has it compare nothing. What differed between the hosts before is taken out of the ratio.
- */
-static bool host_contrast(struct why *y, const struct event *e, struct contrast *out)
-{
-    const struct grid *g = &y->near;
-    const struct grid_stream *st = &g->streams[y->target_stream];
-    const struct incident *x = why__incident(y);
-    double before_e[2] = {0, 0}, before_n[2] = {0, 0};
-    uint32_t end = x->ongoing ? g->steps : grid_step(g, x->end_us);
-    for (uint32_t t = 0; t < end; t++) {
-        int64_t at = grid_time_us(g, t);
-        double se[2] = {0, 0}, sn[2] = {0, 0};
-        for (uint32_t i = 0; i < st->n_series; i++) {
-            const struct grid_series *h = &st->series[i];
-            if (h->dim == DIM_HOST && h->count[t] > 0) {
-                int64_t had = host_time(e, why__value(y, y->target_stream, DIM_HOST, h->value));
-                int with = had != INT64_MAX && at >= had - had % (g->step_s * US) ? 0 : 1;
-                if (at < e->time_us - 60 * US) { /* before: by who will have it */
-                    with = had != INT64_MAX ? 0 : 1;
-                    before_e[with] += (double)h->errors[t];
-                    before_n[with] += (double)h->count[t];
-                    continue;
-                }
-                se[with] += (double)h->errors[t];
-                sn[with] += (double)h->count[t];
-            }
-        }
-        for (int k = 0; k < 2 && sn[0] > 0 && sn[1] > 0; k++) {
-            out->errors[k] += se[k];
-            out->count[k] += sn[k];
-        }
-    }
-    for (uint32_t i = 0; i < st->n_series; i++) {
-        if (st->series[i].dim == DIM_HOST) {
-            bool with = host_time(e, why__value(y, y->target_stream, DIM_HOST, st->series[i].value)) != INT64_MAX;
-            out->exposed += with;
-            out->others += !with;
-        }
-    }
-    if (out->count[0] <= 0 || out->count[1] <= 0 || out->errors[0] + out->errors[1] < CONTRAST_MIN) {
-        return false;
-    }
-    double r = (out->errors[0] + 0.5) / (out->count[0] + 1) / ((out->errors[1] + 0.5) / (out->count[1] + 1)), was = 1;
-    if (before_n[0] > 0 && before_n[1] > 0) {
-        was = (before_e[0] + 2) / (before_n[0] + 4) / ((before_e[1] + 2) / (before_n[1] + 4));
-        was = was < 1 ? 1 : was;
-    }
-    out->ratio = r / was;
-    out->p = share_contrast_p(out->errors[0], out->count[0], out->errors[1], out->count[1], y->dispersion);
-    return true;
-}
-
-/* Requests served by the version or a later one, against older ones, after the onset. */
-static bool version_contrast(struct why *y, const struct event *e, struct contrast *out)
-{
-    const struct grid_stream *st = &y->near.streams[y->target_stream];
-    if (st->windows == NULL || e->dim != DIM_VERSION || e->stream == NO_DIM) {
-        return false;
-    }
-    lq_str name = lq_str_of(e->name);
-    uint32_t id = snapshot_value_id(y->s, st->info->id, DIM_VERSION, name);
-    if (id == UINT32_MAX) {
-        return false;
-    }
-    int64_t born = snapshot_value(y->s, st->info->id, DIM_VERSION, id)->first_us;
-    for (uint32_t i = 0; i < st->n_windows; i++) {
-        uint32_t v = snapshot_series(y->s, st->info->id, i)[DIM_VERSION];
-        if (v > VALUE_OVERFLOW) {
-            int k = snapshot_value(y->s, st->info->id, DIM_VERSION, v)->first_us >= born ? 0 : 1;
-            k = e->kind == EVENT_ROLLBACK ? (v == id ? 0 : 1) : k;
-            out->errors[k] += (double)st->windows[i].errors[1];
-            out->count[k] += (double)st->windows[i].count[1];
-        }
-    }
-    if (out->count[0] <= 0 || out->count[1] < 5 || out->errors[0] + out->errors[1] < CONTRAST_MIN) {
-        return false;
-    }
-    out->ratio = (out->errors[0] + 0.5) / (out->count[0] + 1) / ((out->errors[1] + 0.5) / (out->count[1] + 1));
-    out->p = share_contrast_p(out->errors[0], out->count[0], out->errors[1], out->count[1], y->dispersion);
-    out->exposed = out->others = 0;
-    return true;
-}
-
-bool why__event_contrast(struct why *y, const struct event *e, struct contrast *out)
-{
-    memset(out, 0, sizeof *out);
-    if (y->near.steps == 0 || y->t.kind != TARGET_SHARE) {
-        return false;
-    }
-    if (version_contrast(y, e, out)) {
-        return true;
-    }
-    memset(out, 0, sizeof *out);
-    return e->n_hosts > 0 && host_contrast(y, e, out);
 }

@@ -191,7 +191,13 @@ static bool is_path(lq_str token)
     return slashes > 0 && !inner;
 }
 
-/* The next run of letters and digits that has a letter; false at the end. Paths are no words. */
+static bool no_words(lq_str token)
+{
+    return is_path(token) || (token.n > 3 && memcmp(token.p, "<*>", 3) == 0);
+}
+
+/* The next run of letters and digits that has a letter; false at the end. Paths are no words, nor what hangs on a
+ * variable part (<*>.jpg). */
 bool why__next_word(lq_str *rest, lq_str *word)
 {
     size_t i = 0;
@@ -199,7 +205,7 @@ bool why__next_word(lq_str *rest, lq_str *word)
         size_t end = i;
         for (; end < rest->n && rest->p[end] != ' '; end++) {
         }
-        if ((i == 0 || rest->p[i - 1] == ' ') && is_path((lq_str){rest->p + i, end - i})) {
+        if ((i == 0 || rest->p[i - 1] == ' ') && no_words((lq_str){rest->p + i, end - i})) {
             i = end;
             continue;
         }

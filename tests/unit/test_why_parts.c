@@ -228,3 +228,13 @@ Test(why_parts, what_was_said_is_found_in_its_line)
         cr_expect(lq_str_is(said, rows[i].said), "\"%s\": \"%.*s\"", rows[i].line, (int)said.n, said.p);
     }
 }
+
+Test(why, shares_are_told_apart_where_nothing_fails)
+{
+    cr_expect(share_contrast_p(93, 235, 0, 463, 2.4) <= CHANGE_P_FLOOR); /* none of many is evidence */
+    cr_expect(share_contrast_p(2, 100, 0, 100, 1) > 0.05);
+    cr_expect(share_contrast_p(50, 100, 500, 1000, 1) > 0.99);
+    cr_expect(share_contrast_p(30, 100, 10, 100, 1) < 1e-3);
+    cr_expect(share_contrast_p(30, 100, 10, 100, 10) > 0.05);
+    cr_expect(share_contrast_p(0, 0, 5, 10, 1) == 1);
+}
