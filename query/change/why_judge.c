@@ -247,15 +247,16 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
     return k;
 }
 
-/* The strongest trend towards the errors that began clearly after the event. */
+/* The strongest trend towards the errors, or rise where they are, that began clearly after the event. */
 static const struct finding *later_path(struct why *y, const struct event *e)
 {
     const struct finding *best = NULL;
     for (size_t j = 0; j < y->n_findings; j++) {
         const struct finding *f = &y->findings[j];
-        bool harmful = f->accepted && !f->near && f->shape == FINDING_TREND && f->after > f->before &&
+        bool leads = f->here ? !f->at_onset : !f->near && f->shape == FINDING_TREND;
+        bool harmful = f->accepted && leads && f->after > f->before &&
                        (f->metric == METRIC_MEASURE || f->metric == METRIC_ERRORS || (f->message && f->cause != NULL));
-        bool apart = f->event < 0 && f->low_us > e->end_us + 3600 * US && f->time_us < why__incident(y)->low_us;
+        bool apart = f->event < 0 && f->low_us > e->end_us + (f->here ? CLOSE_S : 3600) * US && f->time_us < why__incident(y)->low_us;
         if (harmful && apart && why__strength(f) > 0.3 &&
             (best == NULL || f->stat > best->stat || (f->stat == best->stat && why__finding_order(&f, &best) < 0))) {
             best = f;

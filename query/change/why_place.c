@@ -1,10 +1,11 @@
 /*
  * why_place.c - where it fails: what moved there before?
  *
- * One host has most of the new errors. Its own measures are asked once more, by minutes in the hours before the
- * onset and, farther back, in the last quarter of the days: a change of one place in many drowns in the stream, and
- * shortly before the end of a long range no test of the whole range looks. What all places did at the same time is
- * taken out. A change that is found is looked for again before it: the first one is what began.
+ * One host has most of the new errors. Its own measures are asked once more: by minutes in the hours before the onset,
+ * and before those by the steps of the last quarter of the days. A change of one place in many drowns in the stream, and
+ * shortly before the end of a long range no test of the whole range looks. What all places did at the same time does
+ * not count. A change that is found is looked for again before it: the first one is what began. Its time is the middle of
+ * the posterior under a flat prior, at once or along a line: the likeliest bend of a logarithm lies too early.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,143 +14,249 @@
 
 #include "query/change/why_int.h"
 
-enum { STEPS_MIN = 24, RECORDS_MIN = 40, DEPTH_MAX = 4, FAR_PART = 4, SAME_S = 2 * 3600 };
+enum { STEPS_MIN = 24, RECORDS_MIN = 40, DEPTH_MAX = 4, FAR_PART = 4, EDGE = 2 };
 #define SHARE_MIN 0.7  /* of the new errors */
 #define PLACE_P   1e-3
 #define ROSE      0.15 /* of the logarithm */
 
-struct asked { /* one measure of one place, on one grid */
-    const struct grid *g;
-    uint32_t stream, measure;
-    const struct grid_series *x;
+struct step {
+    int64_t from_us, to_us;
+    double sum[2], n[2]; /* of logarithms: of the place, of all others */
 };
 
-static double mean_log(const struct asked *q, uint32_t from, uint32_t to)
+struct asked { /* one measure of one place */
+    uint32_t stream, dim, value, measure;
+    struct step *steps;
+    uint32_t n;
+};
+
+static void take_steps(struct asked *q, const struct grid *g, int64_t from_us, int64_t to_us)
+{
+    const struct grid_stream *st = &g->streams[q->stream];
+    const struct grid_series *here = NULL, *all = &st->total;
+    uint32_t m = q->measure;
+    for (uint32_t i = 0; i < st->n_series; i++) {
+        bool it = st->series[i].dim == q->dim && st->series[i].value == q->value && st->series[i].log_sum[m] != NULL;
+        here = it ? &st->series[i] : here;
+    }
+    for (uint32_t t = 0; t < g->steps && here != NULL; t++) {
+        struct step x = {.from_us = grid_time_us(g, t), .to_us = grid_time_us(g, t + 1)};
+        if (x.from_us >= from_us && x.to_us <= to_us) {
+            x.n[0] = (double)here->log_n[m][t];
+            x.n[1] = (double)all->log_n[m][t] - x.n[0];
+            x.sum[0] = here->log_sum[m][t] / GRID_LOG_UNIT;
+            x.sum[1] = all->log_sum[m][t] / GRID_LOG_UNIT - x.sum[0];
+            q->steps[q->n++] = x;
+        }
+    }
+}
+
+static double mean_log(const struct asked *q, int others, uint32_t from, uint32_t to)
 {
     double sum = 0, n = 0;
     for (uint32_t t = from; t < to; t++) {
-        sum += q->x->log_sum[q->measure][t] / GRID_LOG_UNIT;
-        n += (double)q->x->log_n[q->measure][t];
+        sum += q->steps[t].sum[others];
+        n += q->steps[t].n[others];
     }
     return n > 0 ? sum / n : 0;
 }
 
-/* The best rise of [from, to) against what the other places did. */
-static bool best_rise(struct why *y, const struct asked *q, uint32_t from, uint32_t to, struct change *out)
+static double take_values(struct why *y, const struct asked *q, uint32_t n)
 {
-    const struct grid_series *all = &q->g->streams[q->stream].total;
-    uint32_t m = q->measure;
-    double n = 0;
-    for (uint32_t t = from; t < to; t++) {
-        double here = (double)q->x->log_n[m][t], others = (double)all->log_n[m][t] - here,
-               rest = (all->log_sum[m][t] - q->x->log_sum[m][t]) / GRID_LOG_UNIT;
-        y->w[t] = others > 0 ? here * others / (here + others) : 0; /* 1 / variance of a difference */
-        y->y[t] = others > 0 ? grid_mean_log(q->x, m, t) - rest / others : 0;
-        n += here;
+    double records = 0;
+    for (uint32_t t = 0; t < n; t++) {
+        y->w[t] = q->steps[t].n[0];
+        y->y[t] = y->w[t] > 0 ? q->steps[t].sum[0] / y->w[t] : 0;
+        records += y->w[t];
     }
-    return n >= RECORDS_MIN && change_best(y->y + from, y->w + from, to - from, out) && out->p < PLACE_P &&
-           out->after - out->before > ROSE;
+    return records;
 }
 
-/* The first rise before step `to`: what rose before a rise is looked for once more. */
-static bool first_rise(struct why *y, const struct asked *q, uint32_t from, uint32_t to, struct change *out)
+/* The best rise of the first `n` steps, at least half of which is of this place alone. */
+static bool best_rise(struct why *y, const struct asked *q, uint32_t n, struct change *out)
 {
-    struct change c;
-    bool found = false;
-    for (int depth = 0; depth < DEPTH_MAX && to >= from + STEPS_MIN && best_rise(y, q, from, to, &c); depth++) {
-        c.at += from;
-        c.low += from;
-        c.high += from;
-        c.before = mean_log(q, from, c.at);
-        c.after = mean_log(q, c.at, to);
-        if (c.after - c.before < ROSE) {
-            break;
-        }
-        *out = c;
-        found = true;
-        to = c.low;
-    }
-    return found;
-}
-
-static bool ask(struct why *y, const struct asked *q, uint32_t from, uint32_t to)
-{
-    const struct incident *x = why__incident(y);
-    const struct grid *g = q->g;
-    struct change c;
-    if (!first_rise(y, q, from, to, &c)) {
+    double records = take_values(y, q, n);
+    if (n < STEPS_MIN || records < RECORDS_MIN || !change_best(y->y, y->w, n, out) || out->p > PLACE_P) {
         return false;
     }
-    double scale = (double)why__info(y, q->stream)->schema->measures[q->measure].scale;
-    struct finding *f = why__add_finding(y, q->stream, q->x->dim, q->x->value);
-    f->here = true;
-    f->near = g == &y->near;
-    f->shape = c.shape == SHAPE_KINK ? FINDING_TREND : FINDING_STEP;
-    f->metric = METRIC_MEASURE;
-    f->measure = q->measure;
-    f->before = expm1(c.before) / scale;
-    f->after = expm1(c.after) / scale;
-    f->p = c.p;
-    f->stat = c.stat;
-    f->time_us = grid_time_us(g, c.at);
-    f->low_us = grid_time_us(g, c.low);
-    f->high_us = grid_time_us(g, c.high + 1);
-    f->at_onset = f->high_us >= x->low_us - g->step_s * US;
-    return true;
+    out->before = mean_log(q, 0, 0, out->at);
+    out->after = mean_log(q, 0, out->at, n);
+    double rose = out->after - out->before, others = mean_log(q, 1, out->at, n) - mean_log(q, 1, 0, out->at);
+    return rose > ROSE && others < rose / 2;
 }
 
-static void ask_place(struct why *y, uint32_t stream, const struct why_subject *place)
+/* What rose first, within how many steps: before a rise it is looked for once more. 0: nothing did. */
+static uint32_t first_rise(struct why *y, const struct asked *q, struct change *out)
+{
+    struct change c;
+    uint32_t n = q->n, within = 0;
+    for (int depth = 0; depth < DEPTH_MAX && best_rise(y, q, n, &c); depth++) {
+        *out = c;
+        within = n;
+        n = c.low;
+    }
+    return within;
+}
+
+struct fit { /* weighted squares that are left */
+    double at_once, growing;
+};
+
+/* A rise that begins with step `at`: at once, or along a straight line up to so many times the level of before. */
+static struct fit fit_at(const struct why *y, const struct asked *q, uint32_t at, uint32_t n)
+{
+    static const double times[] = {1.25, 1.6, 2, 2.5, 3.2, 5, 8, 16, 40};
+    double w[2] = {0, 0}, s[2] = {0, 0}, ss = 0, begin = (double)q->steps[at].from_us,
+           span = (double)q->steps[n - 1].to_us - begin;
+    for (uint32_t t = 0; t < n; t++) {
+        w[t >= at] += y->w[t];
+        s[t >= at] += y->w[t] * y->y[t];
+        ss += y->w[t] * y->y[t] * y->y[t];
+    }
+    struct fit r = {ss - (w[0] > 0 ? s[0] * s[0] / w[0] : 0) - (w[1] > 0 ? s[1] * s[1] / w[1] : 0), INFINITY};
+    for (size_t k = 0; k < sizeof times / sizeof times[0]; k++) {
+        double f = 0, ff = 0, fy = 0;
+        for (uint32_t t = at; t < n; t++) {
+            double middle = ((double)q->steps[t].from_us + (double)q->steps[t].to_us) / 2,
+                   x = log1p((times[k] - 1) * (middle - begin) / span);
+            f += y->w[t] * x;
+            ff += y->w[t] * x * x;
+            fy += y->w[t] * x * y->y[t];
+        }
+        double level = (s[0] + s[1] - f) / (w[0] + w[1]), left = ss - 2 * fy + ff - level * level * (w[0] + w[1]);
+        r.growing = left < r.growing ? left : r.growing;
+    }
+    return r;
+}
+
+/* When it began: the middle of what is likely, and nineteen twentieths of it. */
+static void date(struct why *y, const struct asked *q, uint32_t n, const struct change *c, struct finding *f)
+{
+    double *likely = lq_alloc(n * sizeof *likely), least = INFINITY, sum = 0, records = 0, kinds[2] = {0, 0};
+    struct fit *fits = lq_alloc(n * sizeof *fits);
+    for (uint32_t t = EDGE; t + EDGE < n; t++) {
+        fits[t] = fit_at(y, q, t, n);
+        least = fmin(least, fmin(fits[t].at_once, fits[t].growing));
+        records += y->w[t];
+    }
+    double each = 2 * least / records * (c->inflation > 1 ? c->inflation : 1); /* of one record, twice the variance */
+    for (uint32_t t = EDGE; t + EDGE < n; t++) {
+        double width = (double)(q->steps[t].to_us - q->steps[t].from_us) / 6e7,
+               at_once = exp((least - fits[t].at_once) / each) * width,
+               growing = exp((least - fits[t].growing) / each) * width;
+        kinds[0] += at_once;
+        kinds[1] += growing;
+        likely[t] = at_once + growing;
+        sum += likely[t];
+    }
+    double so_far = 0;
+    f->time_us = f->low_us = f->high_us = 0;
+    for (uint32_t t = EDGE; t + EDGE < n; t++) {
+        so_far += likely[t];
+        f->low_us = f->low_us == 0 && so_far >= 0.025 * sum ? q->steps[t].from_us : f->low_us;
+        f->time_us = f->time_us == 0 && so_far >= 0.5 * sum ? q->steps[t].from_us : f->time_us;
+        f->high_us = f->high_us == 0 && so_far >= 0.975 * sum ? q->steps[t].to_us : f->high_us;
+    }
+    f->shape = kinds[1] > kinds[0] ? FINDING_TREND : FINDING_STEP;
+    free(likely);
+    free(fits);
+}
+
+static double scale_of(const struct why *y, const struct finding *f)
+{
+    return (double)why__info(y, f->stream)->schema->measures[f->measure].scale;
+}
+
+static int64_t asked_from(const struct why *y, int64_t until_us)
+{
+    return until_us - (until_us - y->a->from_us) / FAR_PART;
+}
+
+static void ask(struct why *y, struct asked *q, int64_t until_us)
 {
     const struct incident *x = why__incident(y);
-    const struct stream_schema *s = why__info(y, stream)->schema;
-    const struct grid *const grids[] = {&y->near, &y->far};
-    for (uint32_t m = 0; m < s->n_measures; m++) {
-        bool found = false;
-        for (int k = 0; k < 2 && !found && !why__over(y); k++) {
-            const struct grid_stream *st = &grids[k]->streams[stream];
-            for (uint32_t i = 0; i < st->n_series && !found; i++) {
-                struct asked q = {grids[k], stream, m, &st->series[i]};
-                bool here = q.x->log_sum[m] != NULL && strcmp(s->dims[q.x->dim], place->dim[0]) == 0 &&
-                            lq_str_is(why__value(y, stream, q.x->dim, q.x->value), place->value[0]);
-                if (here && k == 0) {
-                    found = ask(y, &q, 0, grid_step(q.g, x->time_us));
-                    found = ask(y, &q, 0, grid_step(q.g, x->low_us)) || found;
-                } else if (here) {
-                    uint32_t to = grid_step(q.g, x->low_us), range = (to - grid_step(q.g, y->a->from_us)) / FAR_PART;
-                    found = ask(y, &q, to - range, to > 0 ? to - 1 : 0);
-                }
-            }
-        }
+    int64_t near_us = grid_time_us(&y->near, 0);
+    struct change c;
+    uint32_t n;
+    q->n = 0;
+    take_steps(q, &y->far, asked_from(y, until_us), near_us);
+    take_steps(q, &y->near, near_us, until_us);
+    if ((n = first_rise(y, q, &c)) == 0) {
+        return;
     }
+    struct finding *f = why__add_finding(y, q->stream, q->dim, q->value);
+    f->here = true;
+    f->metric = METRIC_MEASURE;
+    f->measure = q->measure;
+    f->before = expm1(c.before) / scale_of(y, f);
+    f->after = expm1(c.after) / scale_of(y, f);
+    f->p = c.p;
+    f->stat = c.stat;
+    take_values(y, q, n);
+    date(y, q, n, &c, f);
+    f->near = f->time_us >= near_us;
+    f->at_onset = f->high_us >= x->low_us - y->near.step_s * US;
 }
 
 void why__place_findings(struct why *y)
 {
     const struct why_answer *a = y->a;
-    uint32_t steps = y->far.steps > y->near.steps ? y->far.steps : y->near.steps;
-    why__alloc_scratch(y, steps);
+    const struct incident *x = why__incident(y);
+    struct asked q = {.steps = lq_alloc((y->far.steps + y->near.steps + 1) * sizeof *q.steps)};
+    why__alloc_scratch(y, y->far.steps + y->near.steps);
     for (uint32_t k = 0; k < a->n_where; k++) {
         const struct why_where *w = &a->where[k];
-        bool one = w->share >= SHARE_MIN && w->subject.dim[0] != NULL && why__is_place(w->subject.dim[0]);
-        for (uint32_t i = 0; i < y->near.n_streams && one; i++) {
-            ask_place(y, i, &w->subject);
+        bool one = w->share >= SHARE_MIN && why__is_place(w->subject.dim[0]);
+        for (q.stream = 0; q.stream < y->near.n_streams && one; q.stream++) {
+            const struct stream_info *info = why__info(y, q.stream);
+            for (q.dim = DIM_HOST; q.dim < info->schema->n_dims && !why__over(y); q.dim++) {
+                q.value = strcmp(info->schema->dims[q.dim], w->subject.dim[0]) == 0
+                              ? snapshot_value_id(y->s, info->id, q.dim, lq_str_of(w->subject.value[0]))
+                              : UINT32_MAX;
+                for (q.measure = 0; q.measure < info->schema->n_measures && q.value != UINT32_MAX; q.measure++) {
+                    ask(y, &q, x->time_us); /* both: failures within the interval may hide what led to them */
+                    ask(y, &q, x->low_us);
+                }
+            }
         }
     }
     why__free_scratch(y);
+    free(q.steps);
 }
 
-/* Of one place, what was found about the whole range, or about all places and given to this one, is the same rise seen
- * less exactly. */
+/* What rose in the whole stream did so because this place did: of all others less than half is left. */
+static bool is_of_place(const struct why *y, const struct finding *f, const struct finding *whole)
+{
+    const struct grid *g = whole->near ? &y->near : &y->far;
+    struct asked q = {.stream = f->stream, .dim = f->dim, .value = f->value, .measure = f->measure};
+    int64_t onset_us = why__incident(y)->time_us;
+    q.steps = lq_alloc((g->steps + 1) * sizeof *q.steps);
+    take_steps(&q, g, asked_from(y, onset_us), onset_us);
+    uint32_t at = 0;
+    while (at < q.n && q.steps[at].from_us < whole->time_us) {
+        at++;
+    }
+    bool here = at > 0 && at < q.n &&
+                (mean_log(&q, 1, at, q.n) - mean_log(&q, 1, 0, at)) * 2 <
+                    log1p(whole->after * scale_of(y, f)) - log1p(whole->before * scale_of(y, f));
+    free(q.steps);
+    return here;
+}
+
+/* What was found about the whole range, or about all places, is the same rise of this place, seen less exactly. */
 void why__drop_inexact(struct why *y)
 {
+    int64_t from_us = asked_from(y, why__incident(y)->low_us);
     for (size_t i = 0; i < y->n_findings; i++) {
         const struct finding *f = &y->findings[i];
         for (size_t k = 0; k < y->n_findings && f->here && f->accepted && !f->at_onset; k++) {
             struct finding *b = &y->findings[k];
-            bool same = b != f && b->metric == METRIC_MEASURE && b->stream == f->stream && b->dim == f->dim &&
-                        b->value == f->value && b->measure == f->measure && b->after > b->before;
-            bool later = b->time_us > f->time_us - SAME_S * US && (!b->here || b->time_us > f->time_us);
-            b->accepted = b->accepted && !(same && later);
+            bool about = b != f && b->accepted && b->metric == METRIC_MEASURE && b->stream == f->stream &&
+                         b->measure == f->measure && b->after > b->before,
+                 same = about && b->dim == f->dim && b->value == f->value &&
+                        (b->here ? b->time_us > f->time_us : b->time_us > from_us),
+                 whole = about && b->dim == NO_DIM && b->time_us > f->low_us && is_of_place(y, f, b);
+            b->accepted = b->accepted && !same && !whole;
         }
     }
 }
