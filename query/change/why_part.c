@@ -3,7 +3,7 @@
  *
  * Failures on a route that has a twentieth of the requests hardly move the share of all of them, and where they do, the base of all others
  * blurs the beginning. So each value of each dimension is asked too: its failures among its own records, or, where the value itself says failure
- * (a status, a message), among all records. The series are read once, coarsely; those in which a stretch stands out are cut as the total is. A cut
+ * (a status, a message), among all records; one that is new is compared with what all others were like before. The series are read once, coarsely; those in which a stretch stands out are cut as the total is. A cut
  * costs more the more series were asked: the likelihood of the strangest of m series by chance grows by log m.
  *
  * SPDX-License-Identifier: MIT
@@ -13,7 +13,7 @@
 
 #include "query/change/why_onset.h"
 
-enum { PART_STEPS = 720, PART_ERRORS_MIN = 6, PART_VALUES_MAX = 400, TRIED_MAX = 4, LINES_BY_MINUTES = 1000000, KNOWN_STEPS = 10 };
+enum { PART_STEPS = 720, PART_ERRORS_MIN = 6, PART_VALUES_MAX = 400, TRIED_MAX = 4, LINES_BY_MINUTES = 1000000, KNOWN_STEPS = 10, NEW_AFTER = 20 };
 #define CLEARER  1.2 /* so many times the likelihood of the total's own incident: the beginning is better seen there */
 #define FAR_CLEARER 2
 #define FAILURE_ITSELF 0.9
@@ -26,7 +26,8 @@ struct row {
 };
 struct part {
     uint32_t dim, value;
-    bool among_all; /* the value itself says failure: of all records */
+    bool among_all; /* the value itself says failure */
+    uint32_t since; /* step of the target from which on it is there; before that, all others stand for it */
     double gain;
 };
 struct parts {
@@ -134,8 +135,8 @@ static void offer(struct parts *p, struct part one)
 }
 
 struct of_value {
-    uint32_t value;
-    bool tells; /* nearly all of its records fail */
+    uint32_t value, first; /* step in which it was first seen */
+    bool among_all;
     double n, errors;
 };
 
@@ -153,18 +154,20 @@ static uint32_t values_to_ask(const struct parts *p, uint32_t dim, struct of_val
     struct of_value *v = lq_alloc((n + 1) * sizeof *v);
     double all = 0, failing = 0;
     for (size_t i = 0; i < p->n_rows; i++) {
-        uint32_t id = snapshot_series(p->y->s, info->id, p->rows[i].id)[dim];
-        v[id].n += (double)p->rows[i].n;
-        v[id].errors += p->rows[i].error ? (double)p->rows[i].n : 0;
+        const struct row *r = &p->rows[i];
+        struct of_value *x = &v[snapshot_series(p->y->s, info->id, r->id)[dim]];
+        x->first = x->n == 0 || r->step < x->first ? r->step : x->first;
+        x->n += (double)r->n;
+        x->errors += r->error ? (double)r->n : 0;
     }
     for (uint32_t i = 0; i < n; i++) {
         v[i].value = i;
+        v[i].among_all = v[i].errors > FAILURE_ITSELF * v[i].n;
         all += v[i].n;
         failing += v[i].errors;
-        v[i].tells = v[i].errors > FAILURE_ITSELF * v[i].n;
     }
     for (uint32_t i = VALUE_OVERFLOW + 1; i < n; i++) {
-        if (v[i].errors >= PART_ERRORS_MIN && (v[i].tells ? v[i].errors < 0.95 * failing : v[i].n < 0.95 * all)) {
+        if (v[i].errors >= PART_ERRORS_MIN && (v[i].among_all ? v[i].errors < 0.95 * failing : v[i].n < 0.95 * all)) {
             v[k++] = v[i];
         }
     }
@@ -173,6 +176,30 @@ static uint32_t values_to_ask(const struct parts *p, uint32_t dim, struct of_val
     return k < PART_VALUES_MAX ? k : PART_VALUES_MAX;
 }
 
+static void ask_value(struct parts *p, struct part one, const double *s, const double *w)
+{
+    double places = 0;
+    for (uint32_t t = 0; t < p->steps; t++) {
+        places += s[t + 1] > s[t];
+    }
+    one.gain = strangest(p, s, w, places);
+    if (one.gain > CLEARER * p->total_gain + (p->total != NULL ? 2 * log(p->asked) : 0)) {
+        offer(p, one);
+    }
+}
+
+/* What was not there before has no before of its own: that of all others is what it should be like. */
+static void ask_new(struct parts *p, struct part one, uint32_t first, double *s, double *w, const double *all_s, const double *all_w)
+{
+    for (uint32_t t = 0; t <= p->steps; t++) {
+        s[t] = t <= first ? all_s[t] : s[t] + all_s[first];
+        w[t] = t <= first ? all_w[t] : w[t] + all_w[first];
+    }
+    one.since = first * p->width;
+    ask_value(p, one, s, w);
+}
+
+/* Running sums of each value: row i + 1 of s and w is v[i], row 0 all of them. */
 static void ask_dimension(struct parts *p, uint32_t dim, const struct of_value *v, uint32_t k)
 {
     const struct stream_info *info = p->y->t.info;
@@ -186,21 +213,24 @@ static void ask_dimension(struct parts *p, uint32_t dim, const struct of_value *
         const struct row *r = &p->rows[i];
         uint32_t at = index[snapshot_series(p->y->s, info->id, r->id)[dim]];
         w[r->step + 1] += (double)r->n;
+        s[r->step + 1] += r->error ? (double)r->n : 0;
         if (at > 0) {
             w[(size_t)at * cols + r->step + 1] += (double)r->n;
             s[(size_t)at * cols + r->step + 1] += r->error ? (double)r->n : 0;
         }
     }
     for (uint32_t i = 0; i <= k; i++) {
-        double *si = s + (size_t)i * cols, *wi = w + (size_t)i * cols, places = 0;
+        double *si = s + (size_t)i * cols, *wi = w + (size_t)i * cols;
         for (uint32_t t = 0; t < p->steps; t++) {
-            places += si[t + 1] > 0;
             si[t + 1] += si[t];
             wi[t + 1] += wi[t];
         }
-        double gain = i > 0 ? strangest(p, si, v[i - 1].tells ? w : wi, places) : 0;
-        if (gain > CLEARER * p->total_gain + (p->total != NULL ? 2 * log(p->asked) : 0)) {
-            offer(p, (struct part){dim, v[i - 1].value, v[i - 1].tells, gain});
+        struct part one = i > 0 ? (struct part){.dim = dim, .value = v[i - 1].value, .among_all = v[i - 1].among_all} : (struct part){0};
+        if (i > 0) {
+            ask_value(p, one, si, one.among_all ? w : wi);
+        }
+        if (i > 0 && !one.among_all && v[i - 1].first > p->steps / NEW_AFTER) {
+            ask_new(p, one, v[i - 1].first, si, wi, s, w);
         }
     }
     free(index);
@@ -238,7 +268,7 @@ static void add_exactly(void *ctx, uint32_t id, uint32_t step, double n)
 {
     struct exactly *x = ctx;
     const struct why *y = x->p->y;
-    bool in = snapshot_series(y->s, y->t.info->id, id)[x->part->dim] == x->part->value;
+    bool in = step < x->part->since || snapshot_series(y->s, y->t.info->id, id)[x->part->dim] == x->part->value;
     x->num[step] += in && x->p->error[id] ? n : 0;
     x->den[step] += in || x->part->among_all ? n : 0;
 }
@@ -304,9 +334,12 @@ static bool try_part(struct parts *p, const struct part *part, struct incident *
 static void say_part(struct why *y, const struct part *x, const struct incident *in)
 {
     lq_str v = snapshot_value(y->s, y->t.info->id, x->dim, x->value)->text;
-    why__notice(y->a, why__printf(y->a, "seen in %s %.*s alone: %s of %s failed there before, %s since", y->t.info->schema->dims[x->dim],
-                                  (int)v.n, v.p, why__percent(y, in->before), x->among_all ? "all" : "its own",
-                                  why__percent(y, in->after)));
+    const char *where = why__printf(y->a, "%s %.*s", y->t.info->schema->dims[x->dim], (int)v.n, v.p),
+               *what = y->a->requests_kind ? "requests" : "records", *was = why__percent(y, in->before), *is = why__percent(y, in->after);
+    why__notice(y->a, x->since > 0 ? why__printf(y->a, "seen on %s alone, which is new: %s of it fail, of all %s %s did before", where, is, what, was)
+                      : x->among_all
+                          ? why__printf(y->a, "seen in %s alone: %s of all %s before, %s since", where, was, what, is)
+                          : why__printf(y->a, "seen on %s alone: %s of its %s failed before, %s since", where, was, what, is));
 }
 
 /* The levels are those of all requests. */

@@ -219,6 +219,7 @@ static void place_step(const struct why *y, uint32_t lo, uint32_t hi, double usu
         bw += t->den[i];
     }
     if (isfinite(best)) {
+        r->gain = (level_cost(s, w, usual) - best) / y->dispersion;
         r->low = r->high = r->at;
         for (uint32_t i = 0; i < hi - lo; i++) {
             if ((c[i] - best) / y->dispersion <= 5) {

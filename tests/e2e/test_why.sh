@@ -33,6 +33,15 @@ def two(f, t, m):
     a = rnd() < .1
     line(f, t, "/a<script>alert(1)</script>" if a else "/b", 500 if a and m >= 300 and rnd() < .5 else 200, .05 * (1 + rnd()) * (8 if m >= 480 else 1))
 traffic("two.log", 10, 30, two)
+# one failure in a hundred everywhere; a twentieth of them, one route, fails for three hours, and a new one, seldom asked, fails from its first hour on: of all requests that is little
+def drowned(f, t, m):
+    a = rnd() < .05
+    line(f, t, "/upload" if a else "/b", 500 if rnd() < (.25 if a and 600 <= m < 780 else .01) else 200, .05)
+traffic("drowned.log", 24, 10, drowned)
+def fresh(f, t, m):
+    a = m >= 500 and rnd() < .01
+    line(f, t, "/fresh" if a else "/b", 500 if rnd() < (.5 if a else .01) else 200, .05)
+traffic("fresh.log", 24, 10, fresh)
 # the log is written without the request time from noon on, and a tenth of the requests fail from then on
 def format_line(f, t, m):
     s = 500 if m >= 720 and rnd() < .1 else 200
@@ -86,6 +95,8 @@ PY
 "$LQ" why "$dir/loss.log" --target count --format json >"$dir/loss.json"
 "$LQ" why "$dir/loss.log" --format json >"$dir/loss_errors.json"
 "$LQ" why "$dir/two.log" --format json >"$dir/two.json"
+"$LQ" why "$dir/drowned.log" --format json >"$dir/drowned.json"
+"$LQ" why "$dir/fresh.log" --format json >"$dir/fresh.json"
 "$LQ" why "$dir/two.log" --target 'route = "/b" | errors' --format json >"$dir/two_b.json"
 "$LQ" why "$dir/two.log" --target 'p50(request_time)' --format json >"$dir/slow.json"
 "$LQ" why "$dir/format.1.log" "$dir/format.2.log" --format json >"$dir/format.json" 2>/dev/null
@@ -122,6 +133,13 @@ a = load("two")
 check(a["onset"]["low"] <= "2026-03-02T05:02:00Z" and a["onset"]["high"] >= "2026-03-02T05:00:00Z", f"two: {a['onset']}")
 check(any("/a" in str(w["subject"]["where"].get("route")) for w in a["where"]), f"two: where {a['where']}")
 check(load("two_b")["onset"] is None, "two: /b never fails")
+a = load("drowned")
+o = a["onset"]
+check(o and "2026-03-02T09:00:00Z" <= o["low"] <= "2026-03-02T10:00:00Z" <= o["high"] <= "2026-03-02T10:30:00Z", f"drowned: {o}")
+check(any("/upload alone" in n for n in a["notices"]), f"drowned: {a['notices']}")
+a = load("fresh")
+o = a["onset"]
+check(o and "2026-03-02T08:15:00Z" <= o["low"] <= o["high"] <= "2026-03-02T09:00:00Z" and any("which is new" in n for n in a["notices"]), f"fresh: {o} {a['notices']}")
 a = load("lost")
 check(a["onset"] is None and any("sessions lost without a logout rose" in n and "2026-03-03T06:0" in n and "--target" in n for n in a["notices"]), f"lost: {a['notices']}")
 check(not any("sessions lost" in n for n in load("loss_errors")["notices"]), "no sessions are lost there")
