@@ -388,18 +388,36 @@ static void merge_events(struct why *y)
     }
 }
 
+/* Both were seen on one host; or no hosts are known. */
+static bool share_host(struct why *y, const struct event *a, const struct event *b)
+{
+    struct event x, z;
+    x = z = (struct event){.n_hosts = 0};
+    x.stream = a->stream, x.dim = a->dim, x.value = a->value;
+    z.stream = b->stream, z.dim = b->dim, z.value = b->value;
+    any_hosts(y, &x);
+    any_hosts(y, &z);
+    bool share = x.n_hosts == 0 || z.n_hosts == 0;
+    for (uint32_t i = 0; i < x.n_hosts && !share; i++) {
+        share = has_host(&z, x.hosts[i].name);
+    }
+    return share;
+}
+
 /* A version that comes back after another is a rollback. A steady version that was only silent for a while is no event.
  */
 static void tell_rollbacks(struct why *y)
 {
-    const char *running[STREAM_MAX] = {0};
     uint32_t kept = 0;
     for (uint32_t i = 0; i < y->n_events; i++) {
         struct event e = y->events[i];
         if (e.stream != NO_DIM && e.dim == DIM_VERSION) {
-            const char *was = running[e.stream];
-            bool other = was != NULL && strcmp(was, e.name) != 0;
-            running[e.stream] = e.name;
+            bool other = false, found = false;
+            for (uint32_t k = kept; k-- > 0 && !found;) { /* what ran there last */
+                const struct event *b = &y->events[k];
+                found = b->stream == e.stream && b->dim == DIM_VERSION && share_host(y, &e, b);
+                other = found && strcmp(b->name, e.name) != 0;
+            }
             if (e.kind == EVENT_RESTART && e.text != NULL && !other) {
                 continue;
             }

@@ -455,6 +455,10 @@ static void judge(struct why *y, uint32_t i, struct why_suspect *s)
         }
     }
     struct kinds k = own_findings(y, i, s);
+    if (s->terms[WHY_TREND] < 0.15) { /* news of long ago, and nothing since */
+        double long_ago = (double)gap_of(y, e->time_us) / 1e6 / UNSEEN_S - 1;
+        s->terms[WHY_NOVELTY] *= long_ago > 0 ? exp(-long_ago) : 1;
+    }
     contrast(y, e, s);
     recovery(y, e, s);
     repetition(y, e, s);

@@ -239,7 +239,7 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
     lead_text(y, s, first);
     terms_of(y, s, first);
     s->terms[WHY_TIME] = closeness(y, first);
-    if (first->shape == FINDING_SURGE && first->high_us - first->low_us <= 2 * y->t.step_s * US) {
+    if (first->shape == FINDING_SURGE && first->high_us - first->low_us <= 2 * 3600 * US) {
         s->terms[WHY_TREND] *= 0.4 + 0.6 * closeness(y, first); /* a sudden flood hurts soon, or it did not */
     }
     s->terms[WHY_EFFECT] = why__strength(first);

@@ -56,7 +56,7 @@ static bool comes_with_events(const struct why *y, const struct finding *f)
     const struct grid *g = &y->far;
     const struct grid_stream *st = &g->streams[f->stream];
     double with = 0, all = 0;
-    uint32_t starts = 0;
+    uint32_t starts = 0, hosts = 0;
     int64_t slack = 900 > g->step_s ? 900 * US : g->step_s * US, last = INT64_MIN;
     for (uint32_t i = 0; i < st->n_series; i++) {
         if (st->series[i].dim != f->dim || st->series[i].value != f->value) {
@@ -73,6 +73,7 @@ static bool comes_with_events(const struct why *y, const struct finding *f)
             }
             if (near != NULL && near->time_us > last) {
                 starts++;
+                hosts += near->n_hosts;
                 last = near->end_us + 2 * slack;
             }
             with += near != NULL ? (double)st->series[i].count[t] : 0;
@@ -80,7 +81,7 @@ static bool comes_with_events(const struct why *y, const struct finding *f)
         }
     }
     bool complaint = f->failing || f->cause != NULL || why__complains(y, f->stream, f->value) > 0;
-    return all > 0 && with > 0.8 * all && (starts > 1 || !complaint);
+    return all > 0 && with > 0.8 * all && (starts > 1 || !complaint || all <= hosts); /* once each: it stops, or starts */
 }
 
 /* Clocks of two logs differ a little, and where a rise builds up its interval is itself an estimate. */

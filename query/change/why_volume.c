@@ -15,10 +15,18 @@
 
 enum { SURGE_S = 600, LOOK_S = 3 * 3600, NULL_MIN = 24, SILENT_MIN_S = 300, SILENT_RECORDS = 20 };
 
+enum { BIN_S = 600, DAY_BINS = 144, OTHER_DAYS = 30, SLOW_LOOK = 36 };
+
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, z = *(const double *)b;
     return x < z ? -1 : x > z;
+}
+
+static double middle_of(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_size);
+    return n > 0 ? v[n / 2] : 0;
 }
 
 /* In a log of events each failure writes a line of its own: no traffic. */
@@ -83,11 +91,25 @@ static bool lasts(const struct volume *v, uint32_t at, int64_t onset, double bef
     return v->sum[i + v->width] - v->sum[i] > sqrt((before + 1) * (after + 1));
 }
 
+/* The same time of the other days saw clearly less, where there are other days. */
+static bool more_than_usual(const struct volume *v, uint32_t at, int64_t step_s)
+{
+    double u[OTHER_DAYS];
+    size_t k = 0;
+    int64_t day = 86400 / step_s;
+    for (int64_t i = at % day; i + v->width <= v->n && k < OTHER_DAYS; i += day) {
+        if (i != at) {
+            u[k++] = v->sum[i + v->width] - v->sum[i];
+        }
+    }
+    return k == 0 || v->sum[at + v->width] - v->sum[at] > 1.3 * (middle_of(u, k) + 1);
+}
+
 static bool surge(struct why *y, const struct volume *v, bool wide)
 {
     const struct target *t = &y->t;
     const struct incident *x = why__incident(y);
-    int64_t onset = (x->high_us / US - t->from_s) / t->step_s + 1, look = LOOK_S / t->step_s;
+    int64_t onset = (x->high_us / US - t->from_s) / t->step_s + 1, look = (wide ? LOOK_S / 2 : LOOK_S) / t->step_s;
     int64_t from = onset - look > 2 * v->width ? onset - look : 2 * v->width, until = from;
     double middle = 0, spread = 0.2, best = -INFINITY;
     uint32_t at = 0;
@@ -105,7 +127,8 @@ static bool surge(struct why *y, const struct volume *v, bool wide)
     double after = v->sum[at + v->width] - v->sum[at], before = (v->sum[at] - v->sum[at - 2 * v->width]) / 2;
     double noise = sqrt(spread * spread + 1 / (before + 1) + 1 / (after + 1)), z = (best - middle) / noise;
     double most = most_before(v, at), record = after / (most + 1), least = wide ? WIDE_LEAST : known ? 0.26 : 0.5;
-    if (wide && (!known || !lasts(v, at, (x->time_us / US - t->from_s) / t->step_s, before))) {
+    if (wide && (!known || !lasts(v, at, (x->time_us / US - t->from_s) / t->step_s, before) ||
+                 !more_than_usual(v, at, t->step_s))) {
         return false;
     }
     struct finding *f = why__add_finding(y, y->target_stream, NO_DIM, 0);
@@ -127,8 +150,6 @@ static bool surge(struct why *y, const struct volume *v, bool wide)
     return f->p < 1e-3;
 }
 
-enum { BIN_S = 600, DAY_BINS = 144, OTHER_DAYS = 30, SLOW_LOOK = 36 };
-
 /* What the same time of the other days saw: the middle of them, of half an hour. */
 static double other_days(const double *bin, uint32_t n, uint32_t i)
 {
@@ -141,12 +162,6 @@ static double other_days(const double *bin, uint32_t n, uint32_t i)
     }
     qsort(v, k, sizeof *v, by_size);
     return k == 0 ? NAN : k % 2 == 1 ? v[k / 2] : (v[k / 2 - 1] + v[k / 2]) / 2;
-}
-
-static double middle_of(double *v, size_t n)
-{
-    qsort(v, n, sizeof *v, by_size);
-    return n > 0 ? v[n / 2] : 0;
 }
 
 struct slow {
