@@ -271,13 +271,14 @@ struct lull {          /* the longest time of nothing that begins where a change
     uint32_t from, to; /* steps, to exclusive */
     double expected;   /* records that its share of the stream before would have made */
     double before;     /* records until then */
+    double usual;      /* the longest lull before where a change may begin, in records that were to be expected */
 };
 
 static bool find_lull(const struct grid_stream *st, const struct grid_series *x, const struct nearness *o, bool place,
                       struct lull *out)
 {
-    double count = 0, whole = 0, share = 0, during = 0,
-           usual = 0; /* usual: the longest lull before, in records that were to be expected */
+    double count = 0, whole = 0, share = 0, during = 0, usual = 0;
+    bool by_share = place && st->info->schema->kind == STREAM_REQUESTS;
     uint32_t start = 0;
     bool in = false;
     memset(out, 0, sizeof *out);
@@ -289,11 +290,11 @@ static bool find_lull(const struct grid_stream *st, const struct grid_series *x,
             share = whole > 0 ? count / whole : 0;
         }
         double time = start > 0 ? count / start * (t - start) : 0, here = share * during;
-        here = place || here < time ? here : time; /* in a stream that swells with failures a share says too much */
+        here = by_share || here < time ? here : time; /* in a stream that swells with failures a share says too much */
         if (!silent && in && start < o->from) {
             usual = here > usual ? here : usual;
         } else if (!silent && in && start <= o->to + 2 && here > out->expected) {
-            *out = (struct lull){start, t, here, count};
+            *out = (struct lull){start, t, here, count, 0};
         }
         in = silent;
         if (t < o->n) {
@@ -302,7 +303,15 @@ static bool find_lull(const struct grid_stream *st, const struct grid_series *x,
             count += (double)x->count[t];
         }
     }
-    return out->to - out->from >= 3 && out->expected >= SILENT_EXPECTED && out->expected > 2.5 * usual;
+    out->usual = usual;
+    return out->to - out->from >= 3 && out->expected >= SILENT_EXPECTED && out->expected > (place ? 2 : 2.5) * usual;
+}
+
+/* By chance: among as many lulls as there were, of which the longest tells how bursty they are. */
+static double lull_chance(const struct lull *l)
+{
+    double n = l->before > 2 ? l->before : 2, bursts = l->usual / (log(n) + 0.6);
+    return n * exp(-l->expected / (bursts > 1 ? bursts : 1));
 }
 
 /* Regular before, nothing at all since, or for a while: for hosts and their like this is silence. The stream itself
@@ -327,8 +336,9 @@ static void test_gone(struct why *y, uint32_t stream, const struct grid_series *
     f->at_onset = f->high_us >= o->low_us;
     f->before = l.before / ((double)(l.from > 0 ? l.from : 1) * (double)y->near.step_s);
     f->until_us = l.to < o->n ? grid_time_us(&y->near, l.to) : INT64_MAX;
-    f->p = exp(-l.expected / 4); /* bursts */
-    f->p = f->p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : f->p;
+    double p = exp(-l.expected / 4), chance = place ? lull_chance(&l) : p;
+    p = chance < p ? chance : p;
+    f->p = p < CHANGE_P_FLOOR ? CHANGE_P_FLOOR : p;
 }
 
 /* A value that goes when another of the same dimension comes with about the same volume was renamed: neither a loss nor
