@@ -75,7 +75,8 @@ struct why_suspect {
     const char *confidence, *kind, *title;
     struct why_subject subject;
     double score, terms[WHY_TERMS];
-    bool deed; /* something that people or programs did */
+    bool deed;  /* something that people or programs did */
+    bool stays; /* a warning that came new or more often, and goes on */
     bool bare; /* it says only that something fails, or where */
     int64_t time_us, low_us, high_us;
     uint32_t n_members, n_evidence, n_lines;

@@ -60,7 +60,8 @@ static uint32_t before_onset(const struct why *y)
 static uint32_t before_half(const struct why *y)
 {
     const struct incident *x = why__incident(y);
-    uint32_t t = why__slow(y) ? grid_step(&y->far, x->time_us + (x->top_us - x->time_us) / 2) : 0, n = before_onset(y);
+    int64_t us = why__slow(y) ? x->time_us + (x->top_us - x->time_us) / 2 : x->time_us - y->far.step_s * US;
+    uint32_t t = grid_step(&y->far, us), n = before_onset(y);
     return t > n ? t : n;
 }
 
@@ -340,7 +341,8 @@ static void test_half(struct why *y, uint32_t i, uint32_t half)
         if (p.x->dim == DIM_VERSION || why__repeats(s, p.x->dim)) {
             continue;
         }
-        if (why__is_template(s, p.x->dim) && !fails(p.x, half)) {
+        bool message = why__is_template(s, p.x->dim);
+        if (message && why__complains(y, i, p.x->value) != 0 && !fails(p.x, half)) {
             test_share(y, &p, p.x->count, st->total.count, METRIC_SHARE, 0, half, 1);
         }
         for (uint32_t m = 0; m < s->n_measures && p.x->log_sum[m] != NULL; m++) {
@@ -349,13 +351,14 @@ static void test_half(struct why *y, uint32_t i, uint32_t half)
     }
 }
 
-/* A measure, or a message, that rose before the onset. */
+/* A measure, or a message that warns, that began to rise before the onset. */
 static bool something_led(const struct why *y)
 {
     for (size_t i = 0; i < y->n_findings; i++) {
         const struct finding *f = &y->findings[i];
-        bool calm = f->message && !f->failing && f->cause == NULL && why__complains(y, f->stream, f->value) == 0;
-        if (f->p < PLACE_P && f->after > f->before && (f->metric == METRIC_MEASURE || (f->message && !calm))) {
+        bool says = f->failing || f->cause != NULL || (f->message && why__complains(y, f->stream, f->value) > 0);
+        if (f->p < PLACE_P && f->after > f->before && f->shape != FINDING_STEP &&
+            (f->metric == METRIC_MEASURE || (f->message && says))) {
             return true;
         }
     }

@@ -28,7 +28,7 @@ static int64_t until_us(const struct why *y, const struct finding *f)
 {
     const struct incident *x = why__incident(y);
     bool within = why__slow(y) && !f->failing;
-    return within ? x->time_us + (x->top_us - x->time_us) / 2 : x->low_us;
+    return within ? x->time_us + (x->top_us - x->time_us) / 2 : f->failing ? x->low_us : x->time_us;
 }
 
 static uint32_t until(const struct why *y, const struct finding *f)
@@ -93,6 +93,13 @@ double why__grows(const struct why *y, const struct finding *f)
     double z = fmin(slope_z(s, w, blocks), slope_z(s, one, blocks)); /* messages may follow the requests, or a clock */
     z = (z - GROWS_Z) / GROWS_Z;
     return z < 0 ? 0 : z > 1 ? 1 : z;
+}
+
+bool why__goes_on(const struct why *y, const struct finding *f)
+{
+    double s[3], w[3];
+    uint32_t from = grid_step(&y->far, f->time_us), to = until(y, f), n = to > from ? (to - from) / 3 * 3 : 0;
+    return n > 0 && sums(y, f, to - n, n, n / 3, s, w) == 3 && s[2] >= (s[0] + s[1] + s[2]) / 6;
 }
 
 int64_t why__unseen(const struct why *y, const struct finding *f)

@@ -9,7 +9,7 @@
 
 #include "query/change/why_rank.h"
 
-enum { LOOSE_MAX = 2048, TOGETHER_S = 180, SHOWN = 6 };
+enum { LOOSE_MAX = 2048, TOGETHER_S = 180, SHOWN = 6, WIDE_S = 3 * 3600 };
 #define GOES_ON 0.3 /* a trend, of a warning that came new and stays until a slow rise */
 
 /* "Request failed", and no more: the incident in the program's own words. */
@@ -21,7 +21,8 @@ static bool only_failure(const struct finding *f)
 /* It says only that something fails, how many lines that makes, what is answered, or how long that takes. */
 static bool bare(const struct why *y, const struct finding *f)
 {
-    bool answered = f->at_onset && f->dim != NO_DIM && strcmp(why__info(y, f->stream)->schema->dims[f->dim], "status") == 0,
+    bool answered =
+             f->at_onset && f->dim != NO_DIM && strcmp(why__info(y, f->stream)->schema->dims[f->dim], "status") == 0,
          took = f->at_onset && f->near && f->metric == METRIC_MEASURE,
          lines = f->dim == NO_DIM && f->metric == METRIC_COUNT && f->shape != FINDING_SURGE;
     return only_failure(f) || answered || took || lines;
@@ -42,10 +43,15 @@ static bool rise_in_words(const struct why *y, const struct finding *f)
     return why__slow(y) && f->message && f->failing && f->time_us >= why__incident(y)->low_us;
 }
 
+static bool warns(const struct why *y, const struct finding *f)
+{
+    return f->message && !f->failing && why__complains(y, f->stream, f->value) > 0;
+}
+
 /* A new message that warns, and fails not: it comes more and more; or it goes on into a slow rise. */
 static double warns_more(const struct why *y, const struct finding *f)
 {
-    if (!f->message || f->failing || why__complains(y, f->stream, f->value) <= 0) {
+    if (!warns(y, f)) {
         return 0;
     }
     double x = 0.7 * why__grows(y, f);
@@ -146,9 +152,10 @@ static double closeness(const struct why *y, const struct finding *f)
     int64_t gap = x->low_us - f->time_us;
     double days = (double)(gap < 0 ? 0 : gap) / 86400e6, close = exp(-(double)(gap < 0 ? 0 : gap) / 1e6 / AT_ONCE_S),
            rest = 0.04 + 0.1 * exp(-days / 3);
-    if (why__slow(y)) { /* the wider the interval, the less it says to lie within */
+    if (why__slow(y) ||
+        x->high_us - x->low_us > WIDE_S * US) { /* the wider the interval, the less it says to lie within */
         double known = (double)(x->high_us - x->low_us) / 8e6;
-        close *= (gap < 0 ? why__start_at(y, f->time_us) : 1) * AT_ONCE_S / (AT_ONCE_S + known);
+        close *= (f->time_us > x->time_us ? why__start_at(y, f->time_us) : 1) * AT_ONCE_S / (AT_ONCE_S + known);
     }
     return close > rest ? close : rest;
 }
@@ -204,14 +211,15 @@ static void lead_text(struct why *y, struct why_suspect *s, const struct finding
 static void terms_of(const struct why *y, struct why_suspect *s, const struct finding *f)
 {
     double x = why__strength(f), *t = s->terms, usual = f->shape == FINDING_NEW ? (f->near ? f->stat : 1) : 0;
-    bool trend = f->shape == FINDING_TREND && !f->near, traffic = f->metric == METRIC_SHARE && !f->message;
+    bool within = why__slow(y) && f->metric == METRIC_MEASURE && f->time_us <= why__incident(y)->time_us,
+         trend = f->shape == FINDING_TREND && (!f->near || within), traffic = f->metric == METRIC_SHARE && !f->message;
     t[WHY_NOVELTY] = usual > t[WHY_NOVELTY] ? usual : t[WHY_NOVELTY];
     x *= trend ? (traffic ? 0.4 : 0.7) * (f->message ? why__leads(y, f) : 1) : f->near ? 0.3 : 0.2;
     if (f->shape == FINDING_SURGE) {
         x = log(f->after / (f->before + 1e-9)) / log(3);
         x = 0.9 * (x > 1 ? 1 : x < 0 ? 0 : x);
     } else if (f->shape == FINDING_SILENCE || f->shape == FINDING_RENAME || f->shape == FINDING_GONE ||
-               f->shape == FINDING_NEW || f->at_onset) {
+               f->shape == FINDING_NEW || (f->at_onset && !(within && trend))) {
         x = 0;
     }
     x = f->shape == FINDING_NEW ? warns_more(y, f) : x;
@@ -243,6 +251,7 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
         s->terms[WHY_TREND] *= 0.4 + 0.6 * closeness(y, first); /* a sudden flood hurts soon, or it did not */
     }
     s->terms[WHY_EFFECT] = why__strength(first);
+    s->stays = first->after > first->before && warns(y, first) && why__goes_on(y, first);
     double host = only_failure(first) ? 0 : same_host(y, first);
     s->terms[WHY_CONTRAST] = first->shape == FINDING_SILENCE ? 0.8 : host > 0 ? host : concentration(y, s);
     if (first->metric == METRIC_IDENTITIES) {

@@ -31,9 +31,9 @@
 #include "query/change/why_rank.h"
 
 enum { WAIT_MAX_S = 2 * 3600 };
-#define ANY_DEED_P 0.05 /* so seldom does anything that people do stand so close before an onset by chance */
+#define ANY_DEED_P 0.05      /* so seldom does anything that people do stand so close before an onset by chance */
 enum { DELAY_S = 4 * 3600 }; /* the hours in which a setting may still wait */
-#define SAID_BY    0.95 /* what says that it fails stands behind what was done just before */
+#define SAID_BY 0.95         /* what says that it fails stands behind what was done just before */
 
 const char *const why_term_names[WHY_TERMS] = {"time",   "trend",  "novelty", "contrast", "recovery", "age",
                                                "repeat", "effect", "words",   "cause",    "against"};
@@ -215,8 +215,10 @@ static void goes_on(struct why *y, struct finding *f)
         f->low_us = f->low_us < b->time_us ? b->time_us : f->low_us;
         f->high_us = f->high_us < b->time_us ? b->time_us : f->high_us;
     }
-    bool before = f->event >= 0 && at < b->time_us;
-    if (before ? b->event >= 0 : why__same_course(y, f, b->time_us, at)) {
+    int64_t step_us = y->far.step_s * US;
+    bool before = f->event >= 0 && at < b->time_us,
+         itself = b->shape == FINDING_NEW && f->low_us <= b->time_us + step_us && f->high_us >= b->time_us - step_us;
+    if (before ? b->event >= 0 : itself || why__same_course(y, f, b->time_us, at)) {
         f->event = b->event;
     }
 }
@@ -285,6 +287,19 @@ static bool one_place(const struct why_suspect *a, const struct why_suspect *b)
     return x != NULL && z != NULL && strcmp(x, z) == 0;
 }
 
+/* The same measure, of another route or of all, at the same time. */
+static bool one_measure(const struct why *y, const struct why_suspect *a, const struct why_suspect *b)
+{
+    const struct stream_schema *s = y->t.info->schema;
+    bool same = false;
+    for (uint32_t m = 0; m < s->n_measures; m++) {
+        same = same || (strcmp(s->measures[m].name, a->subject.metric) == 0 &&
+                        strcmp(a->subject.metric, b->subject.metric) == 0);
+    }
+    int64_t step = y->far.step_s * US;
+    return same && !a->deed && !b->deed && a->low_us <= b->high_us + step && b->low_us <= a->high_us + step;
+}
+
 /* What came only with the errors is the last link of a chain, when something began to move long before and led there. */
 static void chain(struct why *y)
 {
@@ -338,7 +353,7 @@ static bool is_of(const struct why *y, const struct why_suspect *s, const struct
 /* New long ago, and no more. */
 static bool stale(const struct why_suspect *s)
 {
-    return !s->deed && level(s) == 0 && s->terms[WHY_TIME] < 0.3 && s->terms[WHY_TREND] < 0.3;
+    return !s->deed && level(s) == 0 && s->terms[WHY_TIME] < 0.3 && s->terms[WHY_TREND] < 0.3 && !s->stays;
 }
 
 /* What says only that something fails, or where, or came long ago, is no answer while something was changed in the hours before. */
@@ -376,8 +391,8 @@ static void said_by(struct why *y)
         const struct event *e = &y->events[i];
         for (uint32_t k = 0; k < a->n_suspects; k++) {
             struct why_suspect *s = &a->suspects[k];
-            if (is_setting(e) && is_of(y, s, e) && e->time_us < x->time_us && s->terms[WHY_AGAINST] == 0 && any_deed(y, e) < ANY_DEED_P &&
-                (done == NULL || s->score >= done->score)) {
+            if (is_setting(e) && is_of(y, s, e) && e->time_us < x->time_us && s->terms[WHY_AGAINST] == 0 &&
+                any_deed(y, e) < ANY_DEED_P && (done == NULL || s->score >= done->score)) {
                 done = s;
             }
         }
@@ -418,7 +433,7 @@ static void sift(struct why *y)
         weak = weak || (level(&first) == 2 && level(s) == 0 && s->terms[WHY_AGAINST] > 0.5);
         bool again = false;
         for (uint32_t k = 0; k < kept; k++) {
-            again = again || (one_place(s, &a->suspects[k]) && !is_event(s));
+            again = again || (one_place(s, &a->suspects[k]) && !is_event(s)) || one_measure(y, s, &a->suspects[k]);
         }
         if (again || (i > 0 && stale(s))) {
             continue;

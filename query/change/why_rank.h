@@ -20,6 +20,7 @@ double why__leads(const struct why *y, const struct finding *f);
 /* why_grows.c: of a message since its first sighting, up to the onset, of a slow rise up to half of it. Does it come more
  * and more, 0...1? And does it go through a time within, clearly after the first one, as before? */
 double why__grows(const struct why *y, const struct finding *f);
+bool why__goes_on(const struct why *y, const struct finding *f); /* at least half as often in the last third */
 /* What grows from nothing is seen even later than what is rare: of N that came in all, the first comes after the square
  * root of 1/N of the time. */
 int64_t why__unseen(const struct why *y, const struct finding *f);
