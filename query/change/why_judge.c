@@ -276,9 +276,13 @@ static void contrast(struct why *y, const struct event *e, struct why_suspect *s
         versions ? why__printf(y->a, "requests served by %s%s", e->name, e->kind == EVENT_ROLLBACK ? "" : " or later")
                  : "hosts that have it";
     const char *without = versions ? "by older ones" : "hosts that do not have it at the same time";
-    const char *a = why__percent(y, c.errors[0] / c.count[0]), *b = why__percent(y, c.errors[1] / c.count[1]);
+    const struct incident *o = why__incident(y);
+    double with_it = c.errors[0] / c.count[0], others = c.errors[1] / c.count[1],
+           shared = (others - o->before) / (with_it - o->before); /* what the others suffer as well, it does not explain */
+    const char *a = why__percent(y, with_it), *b = why__percent(y, others);
     if (c.p < 1e-3 && c.ratio > 1.5) {
-        double x = 1 - exp(-1.5 * log(c.ratio)), late = (double)gap_of(y, e->time_us) / 1e6 - CLOSE_S;
+        shared = shared > 1 || with_it <= o->before ? 1 : shared < 0 ? 0 : shared;
+        double x = (1 - exp(-1.5 * log(c.ratio))) * (1 - shared), late = (double)gap_of(y, e->time_us) / 1e6 - CLOSE_S;
         const struct finding *path = late > 0 && s->terms[WHY_TREND] < 0.15 ? later_path(y, e) : NULL;
         if (path != NULL) { /* one host of several fails, long after, and what leads there began apart from the event */
             x *= 0.5;
@@ -290,12 +294,11 @@ static void contrast(struct why *y, const struct event *e, struct why_suspect *s
         why__add_evidence(s, why__printf(y->a, "%s fail %s of the time, %s %s", with, a, without, b));
         return;
     }
-    const struct incident *x = why__incident(y);
     bool local = e->kind == EVENT_RELEASE || e->kind == EVENT_ROLLBACK ||
                  e->kind == EVENT_RESTART; /* a job or a setting of one host may hurt all */
-    double others = c.errors[1] / c.count[1], enough = c.count[1] * (x->after - x->before);
-    if (local && c.ratio < 1.25 && enough > 10 && others > 2 * x->before &&
-        others > x->before + 0.4 * (x->after - x->before)) {
+    double enough = c.count[1] * (o->after - o->before);
+    if (local && c.ratio < 1.25 && enough > 10 && others > 2 * o->before &&
+        others > o->before + 0.4 * (o->after - o->before)) {
         s->terms[WHY_AGAINST] = 1 - (1 - s->terms[WHY_AGAINST]) * 0.3;
         why__add_evidence(s, why__printf(y->a, "against it: %s fail just as much (%s, %s %s)", without, b,
                                          versions ? "newer ones" : "those with it", a));

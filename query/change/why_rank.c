@@ -145,6 +145,16 @@ static bool elsewhere(const struct why *y, const struct finding *f, const struct
     return there > 0 && there < 0.7 * all;
 }
 
+/* What rose on one host does not come from a start on others. */
+static bool on_others(const struct finding *f, const struct event *e)
+{
+    bool has = f->dim != DIM_HOST || e->n_hosts == 0 || e->kind > EVENT_RESTART;
+    for (uint32_t i = 0; i < e->n_hosts && !has; i++) {
+        has = lq_str_eq(e->hosts[i].name, f->text);
+    }
+    return !has;
+}
+
 /* The event that a finding belongs to: its interval holds the event, or it appeared within hours after it. The nearest
  * one. */
 static void assign(struct why *y, struct finding *f)
@@ -175,7 +185,7 @@ static void assign(struct why *y, struct finding *f)
         if (f->shape == FINDING_TREND && !f->near && f->dim != DIM_HOST) {
             gap = (int64_t)((double)(gap + 600 * US) / coverage(y, e));
         }
-        if (with && e->time_us <= why__latest(y) && !elsewhere(y, f, e) && (itself ? 0 : gap) < best) {
+        if (with && e->time_us <= why__latest(y) && !elsewhere(y, f, e) && !on_others(f, e) && (itself ? 0 : gap) < best) {
             best = itself ? 0 : gap;
             f->event = (int)i;
         }
