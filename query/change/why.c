@@ -309,6 +309,7 @@ enum lq_err why_run(struct snapshot *s, const struct why_options *o, struct why_
         } else {
             say_none(&y);
             if (o->target == NULL) {
+                why__streams_hint(&y);
                 why__sessions_hint(&y);
             }
         }

@@ -219,6 +219,8 @@ void why__impact(struct why *y);
 /* why_sessions.c */
 void why__sessions(struct why *y);
 void why__sessions_hint(struct why *y);
+/* why_other.c: no onset among requests; says so where one is among events */
+void why__streams_hint(struct why *y);
 bool why__is_lost_session(const struct stream_schema *s, uint32_t dim, lq_str value);
 /* why_rank.c, why_suspect.c, why_text_of.c */
 void why__rank(struct why *y);

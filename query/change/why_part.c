@@ -1,10 +1,12 @@
 /*
  * why_part.c - the same question of one value alone: what fails on one route, one host or in one way drowns in the total
  *
- * Failures on a route that has a twentieth of the requests hardly move the share of all of them, and where they do, the base of all others
- * blurs the beginning. So each value of each dimension is asked too: its failures among its own records, or, where the value itself says failure
- * (a status, a message), among all records; one that is new is compared with what all others were like before. The series are read once, coarsely; those in which a stretch stands out are cut as the total is. A cut
- * costs more the more series were asked: the likelihood of the strangest of m series by chance grows by log m.
+ * Failures on a route that has a twentieth of the requests hardly move the share of all of them, and where they do,
+ * the base of all others blurs the beginning. So each value of each dimension is asked too: its failures among its own
+ * records, or, where the value itself says failure (a status, a message), among all records; one that is new is compared
+ * with what all others were like before. The series are read once, coarsely; those in which a stretch stands out are cut
+ * as the total is. A cut costs more the more series were asked: the likelihood of the strangest of m series by chance
+ * grows by log m.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,11 +15,19 @@
 
 #include "query/change/why_onset.h"
 
-enum { PART_STEPS = 720, PART_ERRORS_MIN = 6, PART_VALUES_MAX = 400, TRIED_MAX = 4, LINES_BY_MINUTES = 1000000, KNOWN_STEPS = 10, NEW_AFTER = 20 };
-#define CLEARER  1.2 /* so many times the likelihood of the total's own incident: the beginning is better seen there */
-#define FAR_CLEARER 2
+enum {
+    PART_STEPS = 720,
+    PART_ERRORS_MIN = 6,
+    PART_VALUES_MAX = 400,
+    TRIED_MAX = 4,
+    LINES_BY_MINUTES = 1000000,
+    KNOWN_STEPS = 10,
+    NEW_AFTER = 20
+};
+#define CLEARER        1.2 /* so many times the likelihood of the total's own incident: the beginning is better seen there */
+#define FAR_CLEARER    2
 #define FAILURE_ITSELF 0.9
-#define SCREENED 0.7 /* of the price: windows of doubling length hold most of an incident, not all of it */
+#define SCREENED       0.7 /* of the price: windows of doubling length hold most of an incident, not all of it */
 
 struct row {
     uint32_t id, step;
@@ -54,8 +64,8 @@ static enum lq_err each_row(struct parts *p, row_fn *fn, void *ctx, struct lq_er
     struct scan *c = NULL;
     const struct fragment *f;
     enum lq_err err = scan_open(y->s, t->info->id, p->tier, SECTION_CELLS, t->from_s, end, FRAGMENT_COUNTS, &c, e);
-    while (err == LQ_OK && (err = budget_check(&y->o->budget, e)) == LQ_OK && (err = scan_part(c, &f, &period, e)) == LQ_OK &&
-           f != NULL) {
+    while (err == LQ_OK && (err = budget_check(&y->o->budget, e)) == LQ_OK &&
+           (err = scan_part(c, &f, &period, e)) == LQ_OK && f != NULL) {
         for (uint32_t r = 0; r < f->rows; r++) {
             int64_t at = period + (int64_t)f->slot[r] * tiers[p->tier].step_s, step = (at - t->from_s) / t->step_s;
             if (at + tiers[p->tier].step_s > t->from_s && at < end && f->id[r] < t->info->n_series) {
@@ -110,7 +120,8 @@ static double strangest(const struct parts *p, const double *s, const double *w,
         uint32_t by = length > 1 ? length / 2 : 1;
         for (uint32_t i = 0; i + length <= n; i += by) {
             uint32_t j = i + length;
-            double gain = s[j] - s[i] >= 3 && i > 0 ? gain_of(s[j] - s[i], w[j] - w[i], s[n], w[n]) / p->y->dispersion : 0;
+            double gain =
+                s[j] - s[i] >= 3 && i > 0 ? gain_of(s[j] - s[i], w[j] - w[i], s[n], w[n]) / p->y->dispersion : 0;
             best = gain > SCREENED * two && gain > best && overlaps(p, i, j) ? gain : best;
         }
     }
@@ -189,7 +200,8 @@ static void ask_value(struct parts *p, struct part one, const double *s, const d
 }
 
 /* What was not there before has no before of its own: that of all others is what it should be like. */
-static void ask_new(struct parts *p, struct part one, uint32_t first, double *s, double *w, const double *all_s, const double *all_w)
+static void ask_new(struct parts *p, struct part one, uint32_t first, double *s, double *w, const double *all_s,
+                    const double *all_w)
 {
     for (uint32_t t = 0; t <= p->steps; t++) {
         s[t] = t <= first ? all_s[t] : s[t] + all_s[first];
@@ -225,7 +237,8 @@ static void ask_dimension(struct parts *p, uint32_t dim, const struct of_value *
             si[t + 1] += si[t];
             wi[t + 1] += wi[t];
         }
-        struct part one = i > 0 ? (struct part){.dim = dim, .value = v[i - 1].value, .among_all = v[i - 1].among_all} : (struct part){0};
+        struct part one = i > 0 ? (struct part){.dim = dim, .value = v[i - 1].value, .among_all = v[i - 1].among_all}
+                                : (struct part){0};
         if (i > 0) {
             ask_value(p, one, si, one.among_all ? w : wi);
         }
@@ -293,9 +306,10 @@ static bool incident_of(struct parts *p, struct incident *out)
     uint32_t k = why__incidents(y, p->asked), at = 0;
     for (uint32_t i = 0; i < y->n_incidents; i++) {
         struct incident *x = &y->incidents[i];
-        double gain = p->total == NULL || 2 * (fmin(x->to, p->total->to) - fmax(x->from, p->total->from)) >= x->to - x->from
-                          ? incident_gain(y, x)
-                          : 0;
+        double gain =
+            p->total == NULL || 2 * (fmin(x->to, p->total->to) - fmax(x->from, p->total->from)) >= x->to - x->from
+                ? incident_gain(y, x)
+                : 0;
         at = gain > best ? i : at;
         best = gain > best ? gain : best;
     }
@@ -335,11 +349,14 @@ static void say_part(struct why *y, const struct part *x, const struct incident 
 {
     lq_str v = snapshot_value(y->s, y->t.info->id, x->dim, x->value)->text;
     const char *where = why__printf(y->a, "%s %.*s", y->t.info->schema->dims[x->dim], (int)v.n, v.p),
-               *what = y->a->requests_kind ? "requests" : "records", *was = why__percent(y, in->before), *is = why__percent(y, in->after);
-    why__notice(y->a, x->since > 0 ? why__printf(y->a, "seen on %s alone, which is new: %s of it fail, of all %s %s did before", where, is, what, was)
-                      : x->among_all
-                          ? why__printf(y->a, "seen in %s alone: %s of all %s before, %s since", where, was, what, is)
-                          : why__printf(y->a, "seen on %s alone: %s of its %s failed before, %s since", where, was, what, is));
+               *what = y->a->requests_kind ? "requests" : "records", *was = why__percent(y, in->before),
+               *is = why__percent(y, in->after);
+    why__notice(
+        y->a, x->since > 0 ? why__printf(y->a, "seen on %s alone, which is new: %s of it fail, of all %s %s did before",
+                                         where, is, what, was)
+              : x->among_all
+                  ? why__printf(y->a, "seen in %s alone: %s of all %s before, %s since", where, was, what, is)
+                  : why__printf(y->a, "seen on %s alone: %s of its %s failed before, %s since", where, was, what, is));
 }
 
 /* The levels are those of all requests. */
@@ -375,7 +392,8 @@ void why__look_closer(struct why *y)
     p.steps = (y->t.n + p.width - 1) / p.width;
     p.error = lq_alloc((n + 1) * sizeof *p.error);
     for (uint32_t i = 0; i < n; i++) {
-        p.error[i] = snapshot_value(y->s, info->id, DIM_ERROR, snapshot_series(y->s, info->id, i)[DIM_ERROR])->text.n == 4;
+        p.error[i] =
+            snapshot_value(y->s, info->id, DIM_ERROR, snapshot_series(y->s, info->id, i)[DIM_ERROR])->text.n == 4;
     }
     p.total_gain = p.total != NULL ? incident_gain(y, p.total) : 0;
     y->over = each_row(&p, keep_row, &p, &y->over_error);

@@ -42,6 +42,12 @@ def fresh(f, t, m):
     a = m >= 500 and rnd() < .01
     line(f, t, "/fresh" if a else "/b", 500 if rnd() < (.5 if a else .01) else 200, .05)
 traffic("fresh.log", 24, 10, fresh)
+# nobody's request fails, but a job does
+traffic("calm.log", 24, 4, lambda f, t, m: line(f, t, "/b", 200, .05))
+with open(f"{d}/job.log", "w") as f:
+    for m in range(24 * 60):
+        bad = m >= 900 and rnd() < .3
+        f.write(time.strftime("%Y-%m-%d %H:%M:%S,000", time.gmtime(T0 + 60 * m)) + (" ERROR [cron] com.shop.Export - Export of day failed\n" if bad else " INFO  [cron] com.shop.Export - Export done\n"))
 # the log is written without the request time from noon on, and a tenth of the requests fail from then on
 def format_line(f, t, m):
     s = 500 if m >= 720 and rnd() < .1 else 200
@@ -97,6 +103,7 @@ PY
 "$LQ" why "$dir/two.log" --format json >"$dir/two.json"
 "$LQ" why "$dir/drowned.log" --format json >"$dir/drowned.json"
 "$LQ" why "$dir/fresh.log" --format json >"$dir/fresh.json"
+"$LQ" why "$dir/calm.log" "$dir/job.log" --format json >"$dir/job.json"
 "$LQ" why "$dir/two.log" --target 'route = "/b" | errors' --format json >"$dir/two_b.json"
 "$LQ" why "$dir/two.log" --target 'p50(request_time)' --format json >"$dir/slow.json"
 "$LQ" why "$dir/format.1.log" "$dir/format.2.log" --format json >"$dir/format.json" 2>/dev/null
@@ -140,6 +147,8 @@ check(any("/upload alone" in n for n in a["notices"]), f"drowned: {a['notices']}
 a = load("fresh")
 o = a["onset"]
 check(o and "2026-03-02T08:15:00Z" <= o["low"] <= o["high"] <= "2026-03-02T09:00:00Z" and any("which is new" in n for n in a["notices"]), f"fresh: {o} {a['notices']}")
+a = load("job")
+check(a["onset"] is None and any("errors in log4j rose" in n and "2026-03-02T15:0" in n and "--target" in n for n in a["notices"]), f"job: {a['notices']}")
 a = load("lost")
 check(a["onset"] is None and any("sessions lost without a logout rose" in n and "2026-03-03T06:0" in n and "--target" in n for n in a["notices"]), f"lost: {a['notices']}")
 check(not any("sessions lost" in n for n in load("loss_errors")["notices"]), "no sessions are lost there")
