@@ -81,7 +81,8 @@ static bool comes_with_events(const struct why *y, const struct finding *f)
         }
     }
     bool complaint = f->failing || f->cause != NULL || why__complains(y, f->stream, f->value) > 0;
-    return all > 0 && with > 0.8 * all && (starts > 1 || !complaint || all <= hosts); /* once each: it stops, or starts */
+    return all > 0 && with > 0.8 * all &&
+           (starts > 1 || !complaint || all <= hosts); /* once each: it stops, or starts */
 }
 
 /* Clocks of two logs differ a little, and where a rise builds up its interval is itself an estimate. */
@@ -185,7 +186,8 @@ static void assign(struct why *y, struct finding *f)
         if (f->shape == FINDING_TREND && !f->near && f->dim != DIM_HOST) {
             gap = (int64_t)((double)(gap + 600 * US) / coverage(y, e));
         }
-        if (with && e->time_us <= why__latest(y) && !elsewhere(y, f, e) && !on_others(f, e) && (itself ? 0 : gap) < best) {
+        if (with && e->time_us <= why__latest(y) && !elsewhere(y, f, e) && !on_others(f, e) &&
+            (itself ? 0 : gap) < best) {
             best = itself ? 0 : gap;
             f->event = (int)i;
         }
@@ -193,11 +195,11 @@ static void assign(struct why *y, struct finding *f)
 }
 
 /* Of a value that had begun to come, or to come more often, before: where its growth began. */
-static const struct finding *beginning(const struct why *y, const struct finding *f)
+static struct finding *beginning(struct why *y, const struct finding *f)
 {
-    const struct finding *first = NULL;
+    struct finding *first = NULL;
     for (size_t i = 0; i < y->n_findings; i++) {
-        const struct finding *b = &y->findings[i];
+        struct finding *b = &y->findings[i];
         bool same = b != f && b->stream == f->stream && b->dim == f->dim && b->value == f->value,
              rises = b->shape == FINDING_NEW ||
                      (b->shape == FINDING_TREND && b->after > b->before && b->metric == f->metric);
@@ -215,7 +217,7 @@ static const struct finding *beginning(const struct why *y, const struct finding
 static void goes_on(struct why *y, struct finding *f)
 {
     bool part = f->message && f->after > f->before && (f->shape == FINDING_STEP || f->shape == FINDING_TREND);
-    const struct finding *b = part ? beginning(y, f) : NULL;
+    struct finding *b = part ? beginning(y, f) : NULL;
     if (b == NULL || b->event == f->event) {
         return;
     }
@@ -228,6 +230,9 @@ static void goes_on(struct why *y, struct finding *f)
     int64_t step_us = y->far.step_s * US;
     bool before = f->event >= 0 && at < b->time_us,
          itself = b->shape == FINDING_NEW && f->low_us <= b->time_us + step_us && f->high_us >= b->time_us - step_us;
+    if (before && b->event < 0 && b->shape == FINDING_NEW && f->shape == FINDING_TREND) {
+        b->event = f->event; /* it was seen when it had grown enough */
+    }
     if (before ? b->event >= 0 : itself || why__same_course(y, f, b->time_us, at)) {
         f->event = b->event;
     }
