@@ -149,12 +149,13 @@ struct of_value {
     uint32_t value, first; /* step in which it was first seen */
     bool among_all;
     double n, errors;
+    lq_str text; /* ids depend on the order of loading, the answer must not */
 };
 
 static int by_errors(const void *a, const void *b)
 {
     const struct of_value *x = a, *y = b;
-    return x->errors != y->errors ? (x->errors > y->errors ? -1 : 1) : x->value < y->value ? -1 : x->value > y->value;
+    return x->errors != y->errors ? (x->errors > y->errors ? -1 : 1) : lq_str_cmp(x->text, y->text);
 }
 
 /* Of a dimension: the values that are asked, most failures first. */
@@ -179,7 +180,8 @@ static uint32_t values_to_ask(const struct parts *p, uint32_t dim, struct of_val
     }
     for (uint32_t i = VALUE_OVERFLOW + 1; i < n; i++) {
         if (v[i].errors >= PART_ERRORS_MIN && (v[i].among_all ? v[i].errors < 0.95 * failing : v[i].n < 0.95 * all)) {
-            v[k++] = v[i];
+            v[k] = v[i];
+            v[k++].text = snapshot_value(p->y->s, info->id, dim, i)->text;
         }
     }
     qsort(v, k, sizeof *v, by_errors);
