@@ -224,6 +224,9 @@ static struct kinds own_findings(struct why *y, uint32_t i, struct why_suspect *
             k.message = k.message || (f->message && x > 0.1 && why__leads(y, f) > CALM_TREND);
         }
         s->terms[WHY_CAUSE] = f->cause != NULL && f->message ? 1 : s->terms[WHY_CAUSE];
+        if (why__told(f, mine, j)) {
+            continue;
+        }
         why__add_member(y, s, f);
         shown_at_onset += f->at_onset;
         alike += f->metric == METRIC_MEASURE && f->after > f->before;

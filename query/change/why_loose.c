@@ -280,6 +280,9 @@ static void judge_group(struct why *y, const struct finding *const *group, size_
             double novelty = s->terms[WHY_NOVELTY];
             terms_of(y, s, group[i]);
             s->terms[WHY_NOVELTY] = bare(y, group[i]) ? novelty : s->terms[WHY_NOVELTY]; /* no news of the first */
+            if (why__told(group[i], group, i) || why__told(group[i], &first, 1)) {
+                continue;
+            }
             why__add_member(y, s, group[i]);
             if (s->n_evidence < SHOWN) {
                 why__add_evidence(s, why__finding_text(y, group[i]));

@@ -49,6 +49,21 @@ double why__combine(const struct why_suspect *s, bool event)
     return (1 - rest) * (1 - 0.7 * s->terms[WHY_AGAINST]);
 }
 
+bool why__told(const struct finding *f, const struct finding *const *of, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct finding *b = of[i];
+        bool moved = (f->shape == FINDING_STEP || f->shape == FINDING_TREND) &&
+                     (b->shape == FINDING_STEP || b->shape == FINDING_TREND),
+             same = b->stream == f->stream && b->dim == f->dim && b->value == f->value && b->metric == f->metric &&
+                    b->measure == f->measure;
+        if (b != f && moved && same && (b->after > b->before) == (f->after > f->before)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A message that comes with nearly every start or stop says that there was one, nothing else. One that complains must
  * have come with two of them: it may be what the only one broke. */
 static bool comes_with_events(const struct why *y, const struct finding *f)

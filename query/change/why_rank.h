@@ -25,6 +25,8 @@ bool why__goes_on(const struct why *y, const struct finding *f); /* at least hal
  * root of 1/N of the time. */
 int64_t why__unseen(const struct why *y, const struct finding *f);
 bool why__same_course(const struct why *y, const struct finding *f, int64_t since_us, int64_t at_us);
+/* The series of the finding moved the same way in one of the first n of these, which says so already. */
+bool why__told(const struct finding *f, const struct finding *const *of, size_t n);
 double why__combine(const struct why_suspect *s, bool event);
 /* why_age.c: did the failures come at the same age after each start? */
 void why__age(struct why *y, const struct event *e, struct why_suspect *s);
