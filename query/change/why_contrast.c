@@ -54,10 +54,21 @@ static bool named_alike(lq_str a, lq_str b)
     return false;
 }
 
-/* By value of the host: no name of those that had the event is like its own, though they are like others. */
+static bool numbered(lq_str name)
+{
+    for (size_t i = 0; i < name.n && name.p[i] != '.'; i++) {
+        if (isdigit((unsigned char)name.p[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* By value of the host: no name of those that had the event is like its own, though they are like others, or numbered:
+ * core-api-5 alone is a family, too. */
 static void leave_strangers(struct why *y, const struct event *e, bool *same, uint32_t hosts)
 {
-    bool *alike = lq_alloc(hosts + 1), any = false;
+    bool *alike = lq_alloc(hosts + 1), any = numbered(e->hosts[0].name);
     for (uint32_t h = VALUE_OVERFLOW + 1; h < hosts; h++) {
         lq_str name = why__value(y, y->target_stream, DIM_HOST, h);
         for (uint32_t i = 0; i < e->n_hosts; i++) {

@@ -30,7 +30,7 @@
 
 #include "query/change/why_rank.h"
 
-enum { WAIT_MAX_S = 2 * 3600 };
+enum { WAIT_MAX_S = 2 * 3600, MANY_HOSTS = 3, ALONE_MIN = 8 };
 #define ANY_DEED_P 0.05      /* so seldom does anything that people do stand so close before an onset by chance */
 enum { DELAY_S = 4 * 3600 }; /* the hours in which a setting may still wait */
 #define SAID_BY 0.95         /* what says that it fails stands behind what was done just before */
@@ -136,13 +136,15 @@ static bool grows(const struct why *y, const struct finding *f, int event)
     return false;
 }
 
-/* A message that comes from hosts of all kinds, when the event was on few of them. Where those write nothing of it, they
- * may be another service, that the others ask. */
+/*
+ * A message that comes from hosts of all kinds, when the event was on few of them. Where those write nothing of it, they
+ * may be another service, that the others ask. Or one that comes from one host alone, when the event was on many.
+ */
 static bool elsewhere(const struct why *y, const struct finding *f, const struct event *e)
 {
     const struct grid_stream *st = &y->near.streams[f->stream];
-    double there = 0, all = 0;
-    if (!f->message || e->kind > EVENT_RESTART || e->stream == NO_DIM || coverage(y, e) > 0.5 || st->windows == NULL) {
+    double by_host[EVENT_HOSTS_MAX] = {0}, there = 0, all = 0, most = 0;
+    if (!f->message || e->kind > EVENT_RESTART || e->stream == NO_DIM || st->windows == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < st->n_windows; i++) {
@@ -150,15 +152,18 @@ static bool elsewhere(const struct why *y, const struct finding *f, const struct
         double n = (double)st->windows[i].count[0] + (double)st->windows[i].count[1];
         if (n > 0 && ids[f->dim] == f->value) {
             lq_str host = snapshot_value(y->s, st->info->id, DIM_HOST, ids[DIM_HOST])->text;
-            bool has = false;
             for (uint32_t k = 0; k < e->n_hosts; k++) {
-                has = has || lq_str_eq(e->hosts[k].name, host);
+                if (lq_str_eq(e->hosts[k].name, host)) {
+                    there += n;
+                    by_host[k] += n;
+                    most = by_host[k] > most ? by_host[k] : most;
+                }
             }
-            there += has ? n : 0;
             all += n;
         }
     }
-    return there > 0 && there < 0.7 * all;
+    bool few = coverage(y, e) <= 0.5, alone = e->n_hosts >= MANY_HOSTS && all >= ALONE_MIN && most > 0.9 * all;
+    return alone || (few && there > 0 && there < 0.7 * all);
 }
 
 /* What rose on one host does not come from a start on others. */
