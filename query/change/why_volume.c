@@ -369,12 +369,31 @@ void why__volume_findings(struct why *y)
     free(sum);
 }
 
+static bool silent_before(const struct why_silent *a, const struct why_silent *b)
+{
+    if (a->since_us != b->since_us) {
+        return a->since_us > b->since_us;
+    }
+    int c = strcmp(a->stream, b->stream);
+    c = c != 0 || a->value == NULL || b->value == NULL ? c : strcmp(a->value, b->value);
+    return c < 0;
+}
+
+/* The last to fall silent first; when there are too many, those who did so long ago are left out. */
 static void add_silent(struct why *y, const char *stream, const char *dim, const char *value, int64_t since_us)
 {
     struct why_answer *a = y->a;
-    if (a->n_silent < WHY_SILENT_MAX) {
-        a->silent[a->n_silent++] = (struct why_silent){stream, dim, value, since_us};
+    struct why_silent x = {stream, dim, value, since_us};
+    uint32_t at = a->n_silent;
+    while (at > 0 && silent_before(&x, &a->silent[at - 1])) {
+        at--;
     }
+    if (at == WHY_SILENT_MAX) {
+        return;
+    }
+    a->n_silent += a->n_silent < WHY_SILENT_MAX;
+    memmove(a->silent + at + 1, a->silent + at, (a->n_silent - 1 - at) * sizeof x);
+    a->silent[at] = x;
 }
 
 /* What wrote regularly and is silent at the end of the data. */
