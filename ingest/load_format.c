@@ -14,7 +14,7 @@
 
 #include "ingest/load_int.h"
 
-enum { LOOK_LINES = 64, LOOK_LINES_MIN = 20, LOOK_BYTES = 1 << 16, DETECTIONS_MAX = 8 };
+enum { LOOK_LINES = 64, LOOK_LINES_MIN = 20, STRANGE_MIN = 10, LOOK_BYTES = 1 << 16, DETECTIONS_MAX = 8 };
 
 static bool is_known(struct lane *x, lq_str line)
 {
@@ -46,16 +46,19 @@ static bool is_strange(struct lane *x, lq_str tail)
 }
 
 /* The lines that match nothing known: beside many that do, the new format would not be detected. */
-static void strange_lines(struct lane *x, lq_str tail, struct lq_buf *out)
+static unsigned strange_lines(struct lane *x, lq_str tail, struct lq_buf *out)
 {
+    unsigned lines = 0;
     const char *p = tail.p, *end = tail.p + tail.n;
     while (p < end) {
         lq_str line = line_cut(&p, end);
         if (!line_is_blank(line) && !multiline_is_trace(line) && !is_known(x, line)) {
             lq_buf_add(out, line.p, line.n);
             lq_buf_byte(out, '\n');
+            lines++;
         }
     }
+    return lines;
 }
 
 static enum lq_err open_other(struct loader *l, struct lane *x, struct other_format *o, struct lq_error *e)
@@ -91,10 +94,10 @@ void lane_look(struct loader *l, struct lane *x, struct chunk *c)
         tail = (lq_str){nl + 1, nl != NULL ? (size_t)(tail.p + tail.n - nl - 1) : 0};
     }
     x->detections++;
-    strange_lines(x, tail, &strange);
+    bool enough = strange_lines(x, tail, &strange) >= STRANGE_MIN;
     format_detect(l->o->formats, (lq_str){strange.p, strange.n}, &d);
     lq_buf_fini(&strange);
-    bool known = d.format == NULL || d.format == x->format;
+    bool known = !enough || d.format == NULL || d.format == x->format;
     for (unsigned k = 0; k < x->n_others; k++) {
         known = known || d.format == x->others[k]->format;
     }

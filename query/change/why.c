@@ -207,6 +207,7 @@ static enum lq_err read_grids(struct why *y, struct lq_error *e)
     if (err == LQ_OK) {
         err = grid_read(y->s, &near, &y->near, e);
     }
+    y->complains = lq_alloc((y->far.n_streams + 1) * sizeof *y->complains);
     return err;
 }
 
@@ -257,24 +258,27 @@ static void say_coverage(struct why *y)
     }
 }
 
+/* What was found with a budget that is spent is no answer. */
+static enum lq_err spent(const struct why *y, struct lq_error *e)
+{
+    if (y->over != LQ_OK && e != NULL) {
+        *e = y->over_error;
+    }
+    return y->over;
+}
+
 static enum lq_err explain(struct why *y, struct lq_error *e)
 {
-    static void (*const parts[])(struct why *) = {why__find_where,      why__find_events,     why__far_findings,
-                                                  why__near_findings,   why__place_findings, why__volume_findings, why__accept_findings,
-                                                  why__place_surges,    why__rank,            why__impact,
-                                                  why__sessions};
+    static void (*const parts[])(struct why *) = {
+        why__find_where,      why__find_events,  why__far_findings, why__near_findings, why__place_findings, why__volume_findings,
+        why__accept_findings, why__place_surges, why__rank,         why__impact,        why__sessions};
     struct why_answer *a = y->a;
     enum lq_err err = read_grids(y, e);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && err == LQ_OK; i++) {
         if (!why__over(y)) {
             parts[i](y);
         }
-        if (y->over != LQ_OK) {
-            err = y->over;
-            if (e != NULL) {
-                *e = y->over_error;
-            }
-        }
+        err = spent(y, e);
     }
     if (err != LQ_OK) {
         return err;
@@ -302,22 +306,29 @@ enum lq_err why_run(struct snapshot *s, const struct why_options *o, struct why_
         a->stream = why__printf(a, "%s", y.t.info->schema->name);
         sparkline(&y);
         why__silence(&y);
-        if (why__find_onset(&y)) {
+        bool found = why__find_onset(&y);
+        err = spent(&y, e);
+        if (found && err == LQ_OK) {
             why__target_at(&y, why__incident(&y)->time_us + 60 * US);
             take_onset(&y);
             err = explain(&y, e);
-        } else {
+        } else if (err == LQ_OK) {
             say_none(&y);
             if (o->target == NULL) {
                 why__streams_hint(&y);
                 why__sessions_hint(&y);
             }
+            err = spent(&y, e);
         }
         say_coverage(&y);
     }
     if (err == LQ_OK) {
         err = snapshot_check(s, e);
     }
+    for (uint32_t i = 0; y.complains != NULL && i < y.far.n_streams; i++) {
+        free(y.complains[i]);
+    }
+    free(y.complains);
     free(y.findings);
     free(y.t.num);
     free(y.t.den);

@@ -56,12 +56,12 @@ static bool named_alike(lq_str a, lq_str b)
 
 static bool numbered(lq_str name)
 {
+    bool digit = false, letter = false; /* an address is no name */
     for (size_t i = 0; i < name.n && name.p[i] != '.'; i++) {
-        if (isdigit((unsigned char)name.p[i])) {
-            return true;
-        }
+        digit = digit || isdigit((unsigned char)name.p[i]);
+        letter = letter || isalpha((unsigned char)name.p[i]);
     }
-    return false;
+    return digit && letter;
 }
 
 /* By value of the host: no name of those that had the event is like its own, though they are like others, or numbered:

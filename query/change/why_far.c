@@ -356,9 +356,9 @@ static bool something_led(const struct why *y)
 {
     for (size_t i = 0; i < y->n_findings; i++) {
         const struct finding *f = &y->findings[i];
-        bool says = f->failing || f->cause != NULL || (f->message && why__complains(y, f->stream, f->value) > 0);
         if (f->p < PLACE_P && f->after > f->before && f->shape != FINDING_STEP &&
-            (f->metric == METRIC_MEASURE || (f->message && says))) {
+            (f->metric == METRIC_MEASURE ||
+             (f->message && (f->failing || f->cause != NULL || why__complains(y, f->stream, f->value) > 0)))) {
             return true;
         }
     }
@@ -397,7 +397,9 @@ void why__far_findings(struct why *y)
     for (uint32_t i = 0; i < y->far.n_streams; i++) {
         test_stream(y, i, n);
     }
-    for (uint32_t i = 0, half = before_half(y), led = something_led(y); i < y->far.n_streams && half > n && !led; i++) {
+    uint32_t half = before_half(y);
+    bool look = half > n && !something_led(y);
+    for (uint32_t i = 0; i < y->far.n_streams && look; i++) {
         test_half(y, i, half);
     }
     why__free_scratch(y);

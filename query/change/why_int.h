@@ -106,6 +106,7 @@ struct why {
     bool tells[DIM_MAX]; /* dimensions of the target's stream that only say the same as `error` */
     struct grid far, near;
     uint32_t target_stream; /* index in the grids, NO_DIM = none */
+    int8_t **complains;     /* by stream and template: filled when asked */
     struct event *events;
     uint32_t n_events;
     struct finding *findings;
@@ -222,7 +223,7 @@ void why__sessions_hint(struct why *y);
 /* why_other.c: no onset among requests; says so where one is among events */
 void why__streams_hint(struct why *y);
 bool why__is_lost_session(const struct stream_schema *s, uint32_t dim, lq_str value);
-/* why_rank.c, why_suspect.c, why_text_of.c */
+/* why_rank.c, why_say.c */
 void why__rank(struct why *y);
 const char *why__event_title(struct why *y, const struct event *e);
 const char *why__finding_kind(const struct why *y, const struct finding *f);

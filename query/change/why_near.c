@@ -92,12 +92,10 @@ static bool known_elsewhere(const struct why *y, uint32_t stream, uint32_t dim, 
     for (uint32_t k = 0; k < y->near.n_streams; k++) {
         const struct stream_info *info = y->near.streams[k].info;
         for (uint32_t d = 0; d < info->schema->n_dims && k != stream; d++) {
-            for (uint32_t i = VALUE_OVERFLOW + 1;
-                 strcmp(info->schema->dims[d], name) == 0 && i < snapshot_values(y->s, info->id, d); i++) {
-                const struct value_info *x = snapshot_value(y->s, info->id, d, i);
-                if (lq_str_eq(x->text, v->text)) {
-                    return x->first_us < v->first_us;
-                }
+            bool it = strcmp(info->schema->dims[d], name) == 0;
+            uint32_t i = it ? snapshot_value_id(y->s, info->id, d, v->text) : UINT32_MAX;
+            if (i != UINT32_MAX && snapshot_value(y->s, info->id, d, i)->first_us < v->first_us) {
+                return true;
             }
         }
     }

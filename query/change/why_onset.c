@@ -1,7 +1,7 @@
 /*
  * why_onset.c - when did it start? Incidents of the target: found, told from the usual, one of them chosen
  *
- * The target is cut into segments at a coarse step. The quiet level is the share that the calmest third of the requests
+ * The target is cut into segments at a coarse step. The quiet level is the share that the calmest seventh of the requests
  * saw (counts: the level of the segment before, after the daily cycle is taken out where two cycles are known). A run
  * of segments well above it is an incident, unless the same rise stands at the same time on the days before: that is
  * the usual. What was so from the beginning did not start. why_refine.c finds the exact time.

@@ -29,18 +29,23 @@ static bool onset_in(const struct why *y, const char *stream, struct incident *o
 
 void why__streams_hint(struct why *y)
 {
-    for (uint32_t i = 0; i < snapshot_streams(y->s) && y->a->requests_kind; i++) {
+    const char *name = NULL;
+    struct incident x, most = {0};
+    for (uint32_t i = 0; i < snapshot_streams(y->s) && y->a->requests_kind && !why__over(y); i++) {
         const struct stream_info *info = snapshot_stream(y->s, i);
-        struct incident x;
-        if (info->schema->kind == STREAM_EVENTS && info->errors >= ERRORS_MIN && onset_in(y, info->schema->name, &x)) {
-            char at[32];
-            time_print_utc(x.time_us, at);
-            why__notice(y->a, why__printf(y->a,
-                                          "but errors in %s rose: %s of its records before %s, %s since; what changed "
-                                          "before that: --target \"stream = %s | errors\"",
-                                          info->schema->name, why__percent(y, x.before), at, why__percent(y, x.after),
-                                          info->schema->name));
-            return;
+        if (info->schema->kind == STREAM_EVENTS && info->errors >= ERRORS_MIN && onset_in(y, info->schema->name, &x) &&
+            (name == NULL || x.severity > most.severity ||
+             (x.severity == most.severity && strcmp(info->schema->name, name) < 0))) {
+            name = info->schema->name;
+            most = x;
         }
+    }
+    if (name != NULL) {
+        char at[32];
+        time_print_utc(most.time_us, at);
+        why__notice(y->a, why__printf(y->a,
+                                      "but errors in %s rose: %s of its records before %s, %s since; what changed "
+                                      "before that: --target \"stream = %s | errors\"",
+                                      name, why__percent(y, most.before), at, why__percent(y, most.after), name));
     }
 }

@@ -47,6 +47,7 @@ struct parts {
     struct row *rows;
     size_t n_rows, cap_rows;
     bool *error; /* by series */
+    bool too_many;
     double asked;
     const struct incident *total; /* the onset of the total; NULL = it shows none */
     double total_gain;
@@ -80,6 +81,11 @@ static enum lq_err each_row(struct parts *p, row_fn *fn, void *ctx, struct lq_er
 static void keep_row(void *ctx, uint32_t id, uint32_t step, double n)
 {
     struct parts *p = ctx;
+    int64_t most = p->y->o->budget.bytes_max;
+    p->too_many = p->too_many || (most > 0 && (int64_t)((p->n_rows + 1) * sizeof *p->rows) > most);
+    if (p->too_many) {
+        return;
+    }
     lq_grow(&p->rows, &p->cap_rows, p->n_rows + 1, sizeof *p->rows);
     p->rows[p->n_rows++] = (struct row){id, step / p->width, (float)n, p->error[id]};
 }
@@ -308,10 +314,12 @@ static bool incident_of(struct parts *p, struct incident *out)
     uint32_t k = why__incidents(y, p->asked), at = 0;
     for (uint32_t i = 0; i < y->n_incidents; i++) {
         struct incident *x = &y->incidents[i];
-        double gain =
-            p->total == NULL || 2 * (fmin(x->to, p->total->to) - fmax(x->from, p->total->from)) >= x->to - x->from
-                ? incident_gain(y, x)
-                : 0;
+        int64_t start_us = (y->t.from_s + (int64_t)x->from * y->t.step_s) * US;
+        bool asked = start_us >= y->o->from_us && start_us < y->o->to_us;
+        if (p->total != NULL) { /* another place of the same onset */
+            asked = 2 * (fmin(x->to, p->total->to) - fmax(x->from, p->total->from)) >= x->to - x->from;
+        }
+        double gain = asked ? incident_gain(y, x) : 0;
         at = gain > best ? i : at;
         best = gain > best ? gain : best;
     }
@@ -399,7 +407,9 @@ void why__look_closer(struct why *y)
     }
     p.total_gain = p.total != NULL ? incident_gain(y, p.total) : 0;
     y->over = each_row(&p, keep_row, &p, &y->over_error);
-    if (y->over == LQ_OK) {
+    if (p.too_many) {
+        why__notice(y->a, "single values were not asked for an onset of their own: they need more memory than is allowed");
+    } else if (y->over == LQ_OK) {
         ask_all(&p);
     }
     p.tier = y->t.step_s >= 3600 ? TIER_1H : y->t.step_s >= 60 ? TIER_1MIN : TIER_10S;

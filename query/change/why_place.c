@@ -18,6 +18,7 @@ enum { STEPS_MIN = 24, RECORDS_MIN = 40, DEPTH_MAX = 4, FAR_PART = 4, EDGE = 2 }
 #define SHARE_MIN 0.7  /* of the new errors */
 #define PLACE_P   1e-3
 #define ROSE      0.15 /* of the logarithm */
+#define LEAST     1e-12 /* variance of a record */
 
 struct step {
     int64_t from_us, to_us;
@@ -139,11 +140,13 @@ static void date(struct why *y, const struct asked *q, uint32_t n, const struct 
         least = fmin(least, fmin(fits[t].at_once, fits[t].growing));
         records += y->w[t];
     }
+    least = fmax(least, LEAST * records); /* where nothing varies */
     double each = 2 * least / records * (c->inflation > 1 ? c->inflation : 1); /* of one record, twice the variance */
     for (uint32_t t = EDGE; t + EDGE < n; t++) {
-        double width = (double)(q->steps[t].to_us - q->steps[t].from_us) / 6e7,
-               at_once = exp((least - fits[t].at_once) / each) * width,
-               growing = exp((least - fits[t].growing) / each) * width;
+        double once = fmax(fits[t].at_once, least), grows = fmax(fits[t].growing, least),
+               width = (double)(q->steps[t].to_us - q->steps[t].from_us) / 6e7,
+               at_once = exp((least - once) / each) * width,
+               growing = exp((least - grows) / each) * width;
         kinds[0] += at_once;
         kinds[1] += growing;
         likely[t] = at_once + growing;

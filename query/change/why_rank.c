@@ -144,7 +144,8 @@ static bool elsewhere(const struct why *y, const struct finding *f, const struct
 {
     const struct grid_stream *st = &y->near.streams[f->stream];
     double by_host[EVENT_HOSTS_MAX] = {0}, there = 0, all = 0, most = 0;
-    if (!f->message || e->kind > EVENT_RESTART || e->stream == NO_DIM || st->windows == NULL) {
+    bool few = coverage(y, e) <= 0.5, many = e->n_hosts >= MANY_HOSTS;
+    if (!f->message || e->kind > EVENT_RESTART || e->stream == NO_DIM || st->windows == NULL || !(few || many)) {
         return false;
     }
     for (uint32_t i = 0; i < st->n_windows; i++) {
@@ -162,7 +163,7 @@ static bool elsewhere(const struct why *y, const struct finding *f, const struct
             all += n;
         }
     }
-    bool few = coverage(y, e) <= 0.5, alone = e->n_hosts >= MANY_HOSTS && all >= ALONE_MIN && most > 0.9 * all;
+    bool alone = many && all >= ALONE_MIN && most > 0.9 * all;
     return alone || (few && there > 0 && there < 0.7 * all);
 }
 
@@ -206,8 +207,8 @@ static void assign(struct why *y, struct finding *f)
         if (f->shape == FINDING_TREND && !f->near && f->dim != DIM_HOST) {
             gap = (int64_t)((double)(gap + 600 * US) / coverage(y, e));
         }
-        if (with && e->time_us <= why__latest(y) && !elsewhere(y, f, e) && !on_others(f, e) &&
-            (itself ? 0 : gap) < best) {
+        if (with && e->time_us <= why__latest(y) && (itself ? 0 : gap) < best && !on_others(f, e) &&
+            !elsewhere(y, f, e)) {
             best = itself ? 0 : gap;
             f->event = (int)i;
         }
@@ -499,9 +500,13 @@ void why__rank(struct why *y)
             struct finding *f = &y->findings[i];
             if (f->accepted && (f->shape != FINDING_NEW) == (later == 1)) {
                 assign(y, f);
-                goes_on(y, f);
                 f->routine = f->message && comes_with_events(y, f);
             }
+        }
+    }
+    for (size_t i = 0; i < y->n_findings; i++) { /* when each has its event */
+        if (y->findings[i].accepted) {
+            goes_on(y, &y->findings[i]);
         }
     }
     why__find_kin(y);

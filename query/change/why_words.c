@@ -281,6 +281,23 @@ static bool is_warning(lq_str level)
     return false;
 }
 
+enum { NO_LEVEL = 2 };
+
+/* Of each template: does any of its lines warn? */
+static int8_t *levels_of(const struct why *y, const struct stream_info *info, uint32_t template, uint32_t level)
+{
+    uint32_t n = snapshot_values(y->s, info->id, template);
+    int8_t *of = lq_alloc(n + 1);
+    memset(of, NO_LEVEL, n + 1);
+    for (uint32_t i = 0; i < snapshot_n_series(y->s, info->id) && level != NO_DIM; i++) {
+        const uint32_t *ids = snapshot_series(y->s, info->id, i);
+        if (ids[template] != VALUE_ABSENT && ids[level] != VALUE_ABSENT && of[ids[template]] != 1) {
+            of[ids[template]] = is_warning(snapshot_value(y->s, info->id, level, ids[level])->text);
+        }
+    }
+    return of;
+}
+
 int why__complains(const struct why *y, uint32_t stream, uint32_t template_value)
 {
     const struct stream_info *info = why__info(y, stream);
@@ -290,16 +307,17 @@ int why__complains(const struct why *y, uint32_t stream, uint32_t template_value
         template = why__is_template(s, d) ? d : template;
         level = strcmp(s->dims[d], "level") == 0 || strcmp(s->dims[d], "severity") == 0 ? d : level;
     }
-    for (uint32_t i = 0; i < snapshot_n_series(y->s, info->id) && template != NO_DIM && level != NO_DIM; i++) {
-        const uint32_t *ids = snapshot_series(y->s, info->id, i);
-        if (ids[template] == template_value && ids[level] != VALUE_ABSENT) {
-            return is_warning(snapshot_value(y->s, info->id, level, ids[level])->text);
-        }
+    if (template == NO_DIM) {
+        return -1;
     }
-    if (template != NO_DIM) { /* "error: …" */
+    if (y->complains[stream] == NULL) {
+        y->complains[stream] = levels_of(y, info, template, level);
+    }
+    int8_t *known = &y->complains[stream][template_value];
+    if (*known == NO_LEVEL) { /* "error: …" */
         struct words w;
         words_of(snapshot_value(y->s, info->id, template, template_value)->text, &w);
-        return has_any(&w, level_words) ? 1 : -1;
+        *known = has_any(&w, level_words) ? 1 : -1;
     }
-    return -1;
+    return *known;
 }
