@@ -64,6 +64,9 @@ LQ_MUST enum lq_err duration_parse(lq_str s, int64_t *us, struct lq_error *e);
 /* "2h", "1d 12h", "90s" -> "1m 30s": the two largest units. */
 void duration_print(int64_t us, char *out, size_t cap);
 
+/* For sentences: rounded to the smallest unit shown; from two minutes on without seconds. */
+void duration_print_rounded(int64_t us, char *out, size_t cap);
+
 /* RFC 3339 UTC, "2026-03-02T10:00:00Z" (fraction only when not zero, milliseconds); out needs 32 bytes. */
 void time_print_utc(int64_t us, char *out);
 /* "2026-03-02 11:00:00" in tz (NULL = UTC); out needs 32 bytes. */

@@ -92,6 +92,13 @@ void duration_print(int64_t us, char *out, size_t cap)
     }
 }
 
+void duration_print_rounded(int64_t us, char *out, size_t cap)
+{
+    us = us < 0 ? -us : us;
+    int64_t minute = 60 * US_PER_S, unit = us >= 24 * 60 * minute ? 60 * minute : us >= 2 * minute ? minute : US_PER_S;
+    duration_print((us + unit / 2) / unit * unit, out, cap);
+}
+
 void time_print_utc(int64_t us, char *out)
 {
     time_print_local(us, NULL, out);

@@ -276,9 +276,11 @@ static void contrast(struct why *y, const struct event *e, struct why_suspect *s
     }
     bool versions = c.exposed == 0;
     const char *with =
-        versions ? why__printf(y->a, "requests served by %s%s", e->name, e->kind == EVENT_ROLLBACK ? "" : " or later")
+        versions ? why__printf(y->a, "%s%s", e->name, e->kind == EVENT_ROLLBACK ? "" : " or later")
                  : "hosts that have it";
-    const char *without = versions ? "by older ones" : "hosts that do not have it at the same time";
+    const char *without = versions ? "older ones" : "hosts that do not have it at the same time";
+    bool requests = y->a->requests_kind;
+    const char *records = requests ? "requests" : "records", *by = !requests ? "of" : versions ? "served by" : "to";
     const struct incident *o = why__incident(y);
     double with_it = c.errors[0] / c.count[0], others = c.errors[1] / c.count[1],
            shared = (others - o->before) / (with_it - o->before); /* what the others suffer as well, it does not explain */
@@ -294,7 +296,8 @@ static void contrast(struct why *y, const struct event *e, struct why_suspect *s
                                              why__lead(y, path->time_us - e->time_us), why__finding_text(y, path)));
         }
         s->terms[WHY_CONTRAST] = x > s->terms[WHY_CONTRAST] ? x : s->terms[WHY_CONTRAST];
-        why__add_evidence(s, why__printf(y->a, "%s fail %s of the time, %s %s", with, a, without, b));
+        why__add_evidence(s, why__printf(y->a, "of the %s %s %s %s fail, of those %s %s %s", records, by, with, a, by,
+                                         without, b));
         return;
     }
     bool local = e->kind == EVENT_RELEASE || e->kind == EVENT_ROLLBACK ||

@@ -134,16 +134,14 @@ void why__spark(struct why *y, const struct finding *f, struct why_suspect *s)
         s->spark[i] = f->metric == METRIC_MEASURE && b > 0 ? expm1(s->spark[i]) : s->spark[i];
     }
     const struct stream_schema *schema = st->info->schema;
-    const char *what = f->metric == METRIC_MEASURE  ? schema->measures[f->measure].name
-                       : f->metric == METRIC_ERRORS ? "errors"
-                       : f->message                 ? "message"
-                                                    : "share";
-    lq_str v = f->dim != NO_DIM ? why__value(y, f->stream, f->dim, f->value)
-                                : lq_str_of(f->shape == FINDING_SURGE ? "traffic" : schema->name);
+    const char *what = f->metric == METRIC_MEASURE       ? schema->measures[f->measure].name
+                       : f->metric == METRIC_ERRORS      ? "errors"
+                       : f->metric == METRIC_SHARE       ? "share"
+                       : schema->kind == STREAM_REQUESTS ? "requests"
+                                                         : "lines";
+    lq_str v = f->dim != NO_DIM ? why__value(y, f->stream, f->dim, f->value) : lq_str_of(schema->name);
     s->spark_text = f->message ? why__printf(y->a, "\"%.*s%s\"", (int)(v.n < 40 ? v.n : 40), v.p, v.n > 40 ? "…" : "")
-                    : f->dim != NO_DIM
-                        ? why__printf(y->a, "%s of %.*s", what, (int)(v.n < 40 ? v.n : 40), v.p)
-                        : why__printf(y->a, "%s of %.*s", f->metric == METRIC_COUNT ? "lines" : what, (int)v.n, v.p);
+                               : why__printf(y->a, "%s of %.*s", what, (int)(v.n < 40 ? v.n : 40), v.p);
 }
 
 static double closeness(const struct why *y, const struct finding *f)
@@ -204,7 +202,8 @@ static void lead_text(struct why *y, struct why_suspect *s, const struct finding
                                  ? "in the hour of the onset"
                                  : "it came with the errors, so it may be their cause or their effect");
     } else {
-        why__add_evidence(s, why__printf(y->a, "it began %s before the errors started", why__lead(y, gap)));
+        why__add_evidence(
+            s, why__printf(y->a, "it began %s %s the errors started", why__lead(y, gap), gap < 0 ? "after" : "before"));
     }
 }
 

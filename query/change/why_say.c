@@ -64,8 +64,7 @@ const char *why__event_title(struct why *y, const struct event *e)
 const char *why__lead(struct why *y, int64_t us)
 {
     char t[40];
-    us = us < 0 ? -us : us;
-    duration_print(us >= 120 * US ? us / (60 * US) * 60 * US : us / US * US, t, sizeof t);
+    duration_print_rounded(us, t, sizeof t);
     return why__printf(y->a, "%s", t);
 }
 
@@ -88,19 +87,37 @@ const char *why__finding_kind(const struct why *y, const struct finding *f)
     }
 }
 
-/* "12 a minute", "0.4 a second", "3 an hour" */
-static const char *rate(struct why *y, double per_second)
+/* "12 a minute", "0.4 a second", "3 an hour": in the unit that fits `scale`, so that two of one sentence compare. */
+static const char *rate_as(struct why *y, double per_second, double scale)
 {
     double v = per_second;
     const char *unit = "a second";
-    if (per_second < 1.0 / 60) {
+    if (scale < 1.0 / 60) {
         v = per_second * 3600;
         unit = "an hour";
-    } else if (per_second < 2) {
+    } else if (scale < 2) {
         v = per_second * 60;
         unit = "a minute";
     }
-    return v >= 100 ? why__printf(y->a, "%.0f %s", v, unit) : why__printf(y->a, "%.2g %s", v, unit);
+    return why__printf(y->a, v >= 9.95 ? "%.0f %s" : "%.2g %s", v, unit);
+}
+
+static const char *rate(struct why *y, double per_second)
+{
+    return rate_as(y, per_second, per_second);
+}
+
+/* What was looked at is a part of the range: a zero there does not say that there were none. */
+static const char *rate_beside(struct why *y, double per_second, double scale)
+{
+    return per_second < scale / 1000 ? "hardly any" : rate_as(y, per_second, scale);
+}
+
+/* "0.3 a minute before, 2.6 a minute after" */
+static const char *rates(struct why *y, const struct finding *f)
+{
+    double scale = f->before > f->after ? f->before : f->after;
+    return why__printf(y->a, "%s before, %s after", rate_beside(y, f->before, scale), rate_beside(y, f->after, scale));
 }
 
 static const char *amount(struct why *y, double v, const char *unit)
@@ -155,7 +172,7 @@ static const char *step_text(struct why *y, const struct finding *f)
     switch (f->metric) {
     case METRIC_MEASURE: {
         const char *name = s->measures[f->measure].name, *unit = s->measures[f->measure].unit;
-        return why__printf(y->a, "%s%s%s %s: %s before, %s %s", name, what != NULL ? " of " : "",
+        return why__printf(y->a, "%s%s%s %s: typically %s before, %s %s", name, what != NULL ? " of " : "",
                            what != NULL ? what : "", verb(f), amount(y, f->before, unit), amount(y, f->after, unit),
                            then);
     }
@@ -177,9 +194,8 @@ static const char *step_text(struct why *y, const struct finding *f)
         return why__printf(y->a, "%s makes %s of %s, %s before", f->cause, why__percent(y, f->after),
                            f->failing ? "the errors" : "all requests", why__percent(y, f->before));
     default:
-        return what != NULL ? why__printf(y->a, "%s: %s before, %s after", what, rate(y, f->before), rate(y, f->after))
-                            : why__printf(y->a, "%s of %s: %s before, %s after", records, s->name, rate(y, f->before),
-                                          rate(y, f->after));
+        return what != NULL ? why__printf(y->a, "%s: %s", what, rates(y, f))
+                            : why__printf(y->a, "%s of %s: %s", records, s->name, rates(y, f));
     }
 }
 
@@ -202,9 +218,8 @@ const char *why__finding_text(struct why *y, const struct finding *f)
         return why__printf(y->a, "%s became %s: the same volume under a new name", what,
                            shown(y, why__value(y, f->stream, f->dim, f->other)));
     case FINDING_SURGE:
-        return why__printf(y->a, "traffic%s%s rose: %s before, %s after%s", what != NULL ? " on " : "",
-                           what != NULL ? what : "", rate(y, f->before), rate(y, f->after),
-                           f->stat > 1.05 ? ", more than ever before in these logs" : "");
+        return why__printf(y->a, "traffic%s%s rose: %s%s", what != NULL ? " on " : "", what != NULL ? what : "",
+                           rates(y, f), f->stat > 1.05 ? ", more than ever before in these logs" : "");
     default:
         (void)s;
         return step_text(y, f);

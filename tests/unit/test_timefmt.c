@@ -114,6 +114,14 @@ Test(timefmt, durations_and_arguments)
     cr_expect(duration_parse(LQ_STR("500ms"), &us, &e) == LQ_OK && us == 500000);
     cr_expect(duration_parse(LQ_STR("7"), &us, &e) == LQ_EINVAL && strstr(e.hint, "7m") != NULL);
     cr_expect(duration_parse(LQ_STR("5x"), &us, &e) == LQ_EINVAL && duration_parse(LQ_STR(""), &us, &e) == LQ_EINVAL);
+    static const struct {
+        int64_t s;
+        const char *said;
+    } rounded[] = {{119, "1m 59s"}, {233, "4m"}, {59 * 60 + 50, "1h"}, {-900, "15m"}, {86399, "1d"}, {47 * 3600 + 1800, "2d"}};
+    for (size_t i = 0; i < sizeof rounded / sizeof rounded[0]; i++) {
+        duration_print_rounded(rounded[i].s * 1000000LL, text, sizeof text);
+        cr_expect(strcmp(text, rounded[i].said) == 0, "%s", text);
+    }
     duration_print(90 * 1000000LL, text, sizeof text);
     cr_expect_str_eq(text, "1m 30s");
     cr_expect(time_arg_parse(LQ_STR("now-2h"), REFERENCE, NULL, &us, &e) == LQ_OK && us == REFERENCE - 7200 * 1000000LL);
