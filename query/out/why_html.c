@@ -126,9 +126,12 @@ static void incident(FILE *f, const struct why_answer *a, const struct why_style
     why_level_sentence(a, text, sizeof text);
     tagged(f, "p", text);
     chart(f, a, a->spark, INT64_MIN, a->noun);
+    why_spark_label(a, text, sizeof text);
     time_print_local(a->from_us, st->tz, from);
     time_print_local(a->to_us, st->tz, to);
-    fprintf(f, "<p class=\"c\">%s to %s; red: the onset; dashed: the suspect</p>\n<h2>Impact</h2>\n", from, to);
+    fputs("<p class=\"c\">", f);
+    esc(f, text);
+    fprintf(f, "; %s to %s; red: the onset; dashed: the suspect</p>\n<h2>Impact</h2>\n", from, to);
     if (a->share) {
         why_impact_sentence(a, text, sizeof text);
         tagged(f, "p", text);

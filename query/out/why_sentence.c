@@ -36,13 +36,22 @@ size_t why_fit(lq_str s, size_t columns)
 void why_lasted(const struct why_answer *a, char *out, size_t cap)
 {
     int64_t us = (a->onset.ongoing ? a->to_us : a->onset.end_us) - a->onset.time_us;
-    duration_print(us >= 120000000 ? us / 60000000 * 60000000 : us / 1000000 * 1000000, out, cap);
+    duration_print_rounded(us, out, cap);
 }
 
 /* The day is said once. */
 static const char *same_day(const char *t, const char *other)
 {
     return strncmp(t, other, 11) == 0 ? t + 11 : t;
+}
+
+void why_spark_label(const struct why_answer *a, char *out, size_t cap)
+{
+    double top = 0;
+    for (int i = 0; i < WHY_SPARK; i++) {
+        top = a->spark[i] > top ? a->spark[i] : top;
+    }
+    snprintf(out, cap, "%s, highest bar %.3g%s", a->noun, top, a->unit);
 }
 
 void why_onset_sentence(const struct why_answer *a, const struct timezone_rules *tz, char *out, size_t cap)

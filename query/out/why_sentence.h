@@ -11,6 +11,8 @@
 #include "query/change/why.h"
 
 void why_onset_sentence(const struct why_answer *a, const struct timezone_rules *tz, char *out, size_t cap);
+/* What the bars of the target are, and the highest of them: the mean of its time, not a peak. */
+void why_spark_label(const struct why_answer *a, char *out, size_t cap);
 void why_level_sentence(const struct why_answer *a, char *out, size_t cap);
 void why_impact_sentence(const struct why_answer *a, char *out, size_t cap);
 void why_audience_sentence(const struct why_audience *x, const char *identity, char *out, size_t cap);

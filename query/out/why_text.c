@@ -65,15 +65,22 @@ static void spark(FILE *f, const double *v)
     }
 }
 
-static void target_spark(FILE *f, const struct why_answer *a)
+/* The label stands beside the bars, or below where they leave no room. */
+static void labelled_spark(FILE *f, const struct why_style *st, const double *v, const char *label, const char *style)
 {
-    double top = 0;
-    for (int i = 0; i < WHY_SPARK; i++) {
-        top = a->spark[i] > top ? a->spark[i] : top;
-    }
     fputs("  ", f);
-    spark(f, a->spark);
-    fprintf(f, "  %s, up to %.3g%s\n", a->noun, top, a->unit);
+    spark(f, v);
+    bool beside = 2 + WHY_SPARK + 2 + (int)why_columns(lq_str_of(label)) <= width_of(st);
+    fprintf(f, "%s%s", beside ? "" : "\n", style);
+    wrapped(f, st, beside ? "  " : "    ", label);
+    fputs(style[0] != '\0' ? plain(st) : "", f);
+}
+
+static void target_spark(FILE *f, const struct why_answer *a, const struct why_style *st)
+{
+    char label[128];
+    why_spark_label(a, label, sizeof label);
+    labelled_spark(f, st, a->spark, label, "");
     if (a->has_onset && a->to_us > a->from_us) {
         int at = (int)((double)(a->onset.time_us - a->from_us) / (double)(a->to_us - a->from_us) * WHY_SPARK);
         at = at < 0 ? 0 : at >= WHY_SPARK ? WHY_SPARK - 1 : at;
@@ -90,7 +97,7 @@ static void print_onset(FILE *f, const struct why_answer *a, const struct why_st
     fputs(plain(st), f);
     why_level_sentence(a, text, sizeof text);
     wrapped(f, st, "  ", text);
-    target_spark(f, a);
+    target_spark(f, a, st);
     if (a->share || a->sessions.stream != NULL) {
         fprintf(f, "\n%sImpact%s\n", bold(st), plain(st));
     }
@@ -134,9 +141,7 @@ static void print_suspect(FILE *f, const struct why_answer *a, uint32_t i, const
         fputc('\n', f);
     }
     if (s->spark_text != NULL) {
-        fputs("  ", f);
-        spark(f, s->spark);
-        fprintf(f, "  %s%s%s\n", faint(st), s->spark_text, plain(st));
+        labelled_spark(f, st, s->spark, s->spark_text, faint(st));
     }
     for (uint32_t k = 0; k < s->n_evidence; k++) {
         wrapped(f, st, "    - ", s->evidence[k]);
@@ -160,7 +165,7 @@ static void print_others(FILE *f, const struct why_answer *a, const struct why_s
         fprintf(f, "  %s  %s to %.3g%s", t, o->after < o->before ? "down" : "up", o->after * a->unit_scale, a->unit);
         if (!o->ongoing) {
             char span[40];
-            duration_print((o->end_us - o->time_us) / 60000000 * 60000000, span, sizeof span);
+            duration_print_rounded(o->end_us - o->time_us, span, sizeof span);
             fprintf(f, " for %s", span);
         }
         fputc('\n', f);
@@ -169,9 +174,9 @@ static void print_others(FILE *f, const struct why_answer *a, const struct why_s
 
 void why_print_text(const struct why_answer *a, const struct why_style *st, FILE *f)
 {
-    char t[32];
+    char t[32], indent[40];
     if (!a->has_onset) {
-        target_spark(f, a);
+        target_spark(f, a, st);
     } else {
         print_onset(f, a, st);
         if (a->n_suspects > 0) {
@@ -185,7 +190,8 @@ void why_print_text(const struct why_answer *a, const struct why_style *st, FILE
         }
         for (uint32_t i = 0; i < a->n_cleared; i++) {
             time_print_local(a->cleared[i].time_us, st->tz, t);
-            fprintf(f, "  %s  %s\n", t, a->cleared[i].title);
+            snprintf(indent, sizeof indent, "  %s  ", t);
+            wrapped(f, st, indent, a->cleared[i].title);
             wrapped(f, st, "      ", a->cleared[i].reason);
         }
         print_others(f, a, st);
