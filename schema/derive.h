@@ -58,6 +58,9 @@ lq_str derive_level_in(lq_str text);
 /* The level of a syslog priority ("165", or a severity alone, "5"); "" when it is none. */
 lq_str derive_severity(lq_str priority);
 
+/* A version without the punctuation of the sentence it stood in: "2.4.1," and "2.4.1)" are 2.4.1; "1.2 (b5)" stays. A view of it. */
+lq_str derive_version(lq_str version);
+
 /* The exception class (root cause) of a message, with or without a stack trace below it; n = 0: none. A view of the message. */
 lq_str derive_exception(lq_str message);
 /* The frame at which the root cause was raised, without file and line number; n = 0: no trace. scratch: 256 bytes. */

@@ -1,5 +1,5 @@
 /*
- * derive_clean.c - any bytes to valid UTF-8 (derive.h)
+ * derive_clean.c - any bytes to valid UTF-8, a version to itself alone (derive.h)
  *
  * SPDX-License-Identifier: MIT
  */
@@ -72,4 +72,16 @@ lq_str derive_clean(lq_str s, char *scratch, size_t cap)
         i += escape ? 1 : len;
     }
     return (lq_str){scratch, n};
+}
+
+lq_str derive_version(lq_str v)
+{
+    while (v.n > 1) {
+        char last = v.p[v.n - 1];
+        if (last != ',' && last != ';' && (last != ')' || memchr(v.p, '(', v.n) != NULL)) {
+            break;
+        }
+        v.n--;
+    }
+    return v;
 }

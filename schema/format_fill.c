@@ -152,6 +152,7 @@ static void fill_dims(struct parser *p, struct record *r)
         if (v.n == 1 && v.p[0] == '-') {
             v.n = 0;
         }
+        v = d == DIM_VERSION ? derive_version(v) : v;
         dims[d] = v.n > 0 ? v : p->label_value[d];
     }
     r->error = f->error != NULL && predicate_true(f->error, slots);

@@ -125,3 +125,13 @@ Test(derive, clean_text_is_left_alone_byte_for_byte)
         }
     }
 }
+
+Test(derive, versions_without_the_sentence_around_them)
+{
+    static const char *const cases[][2] = {{"2.4.1", "2.4.1"},   {"2026.2.4,", "2026.2.4"}, {"2.4.1);", "2.4.1"}, {"1.2 (b5)", "1.2 (b5)"},
+                                           {"1.2(b5),", "1.2(b5)"}, {"2.4.1-rc.1", "2.4.1-rc.1"}, {",", ","},         {"", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        lq_str v = derive_version(lq_str_of(cases[i][0]));
+        cr_expect(lq_str_is(v, cases[i][1]), "%s -> %.*s", cases[i][0], (int)v.n, v.p);
+    }
+}
