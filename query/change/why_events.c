@@ -14,7 +14,6 @@
 #include "query/change/why_events.h"
 
 enum {
-    EXACT_MAX = 24,
     HOST_LOOK_S = 7200,
     SAID_S = 60,
     READY_S = 180,    /* of its start, what a host says once belongs to that */
@@ -57,48 +56,117 @@ static void any_hosts(struct why *y, struct event *e)
     }
 }
 
-/* To the minute: when each host had it first, within two hours, or as long as it was going on. */
-static void exact_hosts(struct why *y, struct event *e)
+/* An event that is to be dated to the minute, and the seconds in which its value is looked for. */
+struct look {
+    struct event *e;
+    int64_t lo, hi, first, last;
+};
+
+static struct look look_for(struct event *e)
 {
-    const struct stream_info *info = why__info(y, e->stream);
-    int64_t lo = e->time_us / US - (e->time_us % (3600 * US) == 0 ? 60 : 600),
-            look = (e->end_us - e->time_us) / US + 60, hi = e->time_us / US + (look > HOST_LOOK_S ? look : HOST_LOOK_S),
-            period, first = INT64_MAX, last = INT64_MIN;
-    struct scan *c = NULL;
+    int64_t lasts = (e->end_us - e->time_us) / US + 60, from = e->time_us / US;
+    return (struct look){.e = e,
+                         .lo = from - (e->time_us % (3600 * US) == 0 ? 60 : 600),
+                         .hi = from + (lasts > HOST_LOOK_S ? lasts : HOST_LOOK_S),
+                         .first = INT64_MAX,
+                         .last = INT64_MIN};
+}
+
+static int by_stream(const void *a, const void *b)
+{
+    const struct look *x = a, *z = b;
+    return x->e->stream != z->e->stream ? (x->e->stream < z->e->stream ? -1 : 1)
+           : x->lo != z->lo             ? (x->lo < z->lo ? -1 : 1)
+                                        : (x->e > z->e) - (x->e < z->e);
+}
+
+/* When each host had it first. */
+static void take_seen(struct why *y, struct look *l, const uint32_t *ids, int64_t t)
+{
+    uint32_t host = ids[DIM_HOST];
+    l->first = t < l->first ? t : l->first;
+    if (host != VALUE_ABSENT) {
+        add_host(l->e, why__value(y, l->e->stream, DIM_HOST, host), t * US);
+    }
+    if (host == VALUE_ABSENT || l->e->n_hosts == EVENT_HOSTS_MAX) {
+        l->last = t > l->last ? t : l->last;
+    }
+}
+
+/* One pass over the minutes in which n events of a stream are looked for. ours: the series that carry one of them. */
+static void scan_looks(struct why *y, struct look *l, uint32_t n, int64_t hi, const bool *ours)
+{
+    const struct stream_info *info = why__info(y, l->e->stream);
     const struct fragment *f;
-    e->n_hosts = 0;
-    if (info->tier_from_s[TIER_1MIN] <= lo &&
-        scan_open(y->s, info->id, TIER_1MIN, SECTION_CELLS, lo, hi, FRAGMENT_COUNTS, &c, NULL) == LQ_OK) {
-        while (!why__over(y) && scan_next(c, &f, &period, NULL) == LQ_OK && f != NULL) {
-            for (uint32_t r = 0; r < f->rows; r++) {
-                int64_t t = period + (int64_t)f->slot[r] * tiers[TIER_1MIN].step_s;
-                const uint32_t *ids = snapshot_series(y->s, info->id, f->id[r]);
-                if (t >= lo && t < hi && ids[e->dim] == e->value) {
-                    first = t < first ? t : first;
-                    bool fresh = true;
-                    for (uint32_t i = 0; i < e->n_hosts; i++) {
-                        fresh =
-                            fresh && !lq_str_eq(e->hosts[i].name, why__value(y, e->stream, DIM_HOST, ids[DIM_HOST]));
-                    }
-                    last = fresh && t > last ? t : last;
-                    if (ids[DIM_HOST] != VALUE_ABSENT) {
-                        add_host(e, why__value(y, e->stream, DIM_HOST, ids[DIM_HOST]), t * US);
-                    }
+    struct scan *c = NULL;
+    int64_t period;
+    if (info->tier_from_s[TIER_1MIN] > l->lo ||
+        scan_open(y->s, info->id, TIER_1MIN, SECTION_CELLS, l->lo, hi, FRAGMENT_COUNTS, &c, NULL) != LQ_OK) {
+        return;
+    }
+    while (!why__over(y) && scan_part(c, &f, &period, NULL) == LQ_OK && f != NULL) {
+        for (uint32_t r = 0; r < f->rows; r++) {
+            if (!ours[f->id[r]]) {
+                continue;
+            }
+            int64_t t = period + (int64_t)f->slot[r] * tiers[TIER_1MIN].step_s;
+            const uint32_t *ids = snapshot_series(y->s, info->id, f->id[r]);
+            for (uint32_t i = 0; i < n; i++) {
+                if (t >= l[i].lo && t < l[i].hi && ids[l[i].e->dim] == l[i].e->value) {
+                    take_seen(y, &l[i], ids, t);
                 }
             }
         }
     }
     scan_close(&c);
-    if (first != INT64_MAX) {
-        const struct value_info *v = snapshot_value(y->s, info->id, e->dim, e->value);
-        bool is_first = v->first_us / US >= first && v->first_us / US < first + 60;
-        e->time_us = is_first ? v->first_us : first * US;
-        e->end_us = last * US + 60 * US;
-        for (uint32_t i = 0; i < e->n_hosts && is_first; i++) {
-            e->hosts[i].time_us = e->hosts[i].time_us < e->time_us ? e->time_us : e->hosts[i].time_us;
-        }
-    } else {
+}
+
+/* To the minute: when each host had it first, within two hours, or as long as it was going on. */
+static void settle(struct why *y, struct look *l)
+{
+    struct event *e = l->e;
+    if (l->first == INT64_MAX) {
         any_hosts(y, e);
+        return;
+    }
+    const struct value_info *v = snapshot_value(y->s, why__info(y, e->stream)->id, e->dim, e->value);
+    bool is_first = v->first_us / US >= l->first && v->first_us / US < l->first + 60;
+    e->time_us = is_first ? v->first_us : l->first * US;
+    e->end_us = l->last > l->first ? l->last * US : l->first * US;
+    for (uint32_t i = 0; i < e->n_hosts; i++) {
+        e->end_us = e->hosts[i].time_us > e->end_us ? e->hosts[i].time_us : e->end_us;
+        e->hosts[i].time_us = e->hosts[i].time_us < e->time_us ? e->time_us : e->hosts[i].time_us;
+    }
+    e->end_us += 60 * US;
+}
+
+static const bool *carriers(struct why *y, const struct look *l, uint32_t n)
+{
+    uint32_t id = why__info(y, l->e->stream)->id, series = snapshot_n_series(y->s, id);
+    bool *ours = lq_arena_alloc(&y->a->mem, series * sizeof *ours + 1);
+    for (uint32_t s = 0; s < series; s++) {
+        const uint32_t *ids = snapshot_series(y->s, id, s);
+        ours[s] = false;
+        for (uint32_t i = 0; i < n && !ours[s]; i++) {
+            ours[s] = ids[l[i].e->dim] == l[i].e->value;
+        }
+    }
+    return ours;
+}
+
+/* The events of one stream, by time: those looked for in the same hours share a pass. */
+static void date_stream(struct why *y, struct look *l, uint32_t n)
+{
+    const bool *ours = carriers(y, l, n);
+    for (uint32_t from = 0, to; from < n; from = to) {
+        int64_t hi = l[from].hi;
+        for (to = from + 1; to < n && l[to].lo <= hi; to++) {
+            hi = l[to].hi > hi ? l[to].hi : hi;
+        }
+        scan_looks(y, l + from, to - from, hi, ours);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        settle(y, &l[i]);
     }
 }
 
@@ -434,24 +502,29 @@ static int by_name(const void *a, const void *b)
     return lq_str_cmp(((const struct event_host *)a)->name, ((const struct event_host *)b)->name);
 }
 
+/* All to the minute, before it is asked which of them are one deed. */
 static void find_hosts(struct why *y)
 {
-    uint32_t exact = 0;
-    int64_t limit = why__incident(y)->high_us + 600 * US;
-    for (uint32_t i = y->n_events;
-         i-- > 0 && !why__over(y);) { /* the last ones before the onset to the minute, the others roughly */
+    struct look *l = lq_arena_alloc(&y->a->mem, (y->n_events + 1) * sizeof *l);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < y->n_events; i++) {
         struct event *e = &y->events[i];
-        if (e->stream == NO_DIM) {
-            continue;
+        if (e->stream != NO_DIM) {
+            refine_near(y, e);
+            e->n_hosts = 0;
+            l[n++] = look_for(e);
         }
-        refine_near(y, e);
-        if (exact < EXACT_MAX && e->time_us <= limit) {
-            exact_hosts(y, e);
-            exact++;
-        } else {
-            any_hosts(y, e);
+    }
+    if (n > 1) {
+        qsort(l, n, sizeof *l, by_stream);
+    }
+    for (uint32_t from = 0, to; from < n && !why__over(y); from = to) {
+        for (to = from + 1; to < n && l[to].e->stream == l[from].e->stream; to++) {
         }
-        qsort(e->hosts, e->n_hosts, sizeof *e->hosts, by_name);
+        date_stream(y, l + from, to - from);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        qsort(l[i].e->hosts, l[i].e->n_hosts, sizeof *l[i].e->hosts, by_name);
     }
 }
 

@@ -76,6 +76,16 @@ for t in times(r, 14, 90):
     web.append((t, f"<134>{start + timedelta(seconds=t):%b %d %H:%M:%S} shop-{host} nginx: 203.0.113.{r.randrange(250)} - - "
                    f'[{start + timedelta(seconds=t):%d/%b/%Y:%H:%M:%S} +0000] "GET /p/{r.randrange(9)} HTTP/1.1" {500 if bad else 200} {r.randrange(9999)} "-" "-" {took:.3f}'))
 write("slow.log", web)
+
+# Two days after the errors began, in a week whose lines are read by the half hour, a program stops and starts as another version: one deed, told to the minute.
+r, app, at, deed = random.Random(13), [], 3 * DAY + 7 * HOUR, 5 * DAY + 19 * HOUR + 12 * 60
+for t in times(r, 7, 250):
+    bad = t > at and r.random() < 0.3
+    app.append(spring(t, "ERROR" if bad else "INFO", "c.a.stock.Stock", f"count of {r.randrange(9999)} failed: connection reset" if bad else f"counted {r.randrange(9999)}"))
+for t, version in ((DAY, "5.0.8"), (deed + 27, "5.0.9")):
+    app.append(spring(t - 7, "INFO", "c.a.stock.Application", "Shutting down: received SIGTERM"))
+    app.append(spring(t, "INFO", "c.a.stock.Application", f"Starting Application, version: {version}, profile prod"))
+write("deed.log", app)
 PY
 
 cd "$dir"
@@ -83,6 +93,7 @@ cd "$dir"
 "$lq" why --format json key.log >key.json
 "$lq" why --format json fpm-access.log fpm-php.log >fpm.json
 "$lq" why --format json slow.log >slow.json
+"$lq" why --format json deed.log >deed.json
 python3 <<'PY'
 import json
 bad = []
@@ -102,6 +113,8 @@ check("2026-11-21T12:00" <= first["time"] <= "2026-11-21T13:40", f"slow: since {
 for s in answers["fpm"]:
     check(not ("config" in s["title"] and "max_children" in s["title"]), f"fpm: a complaint is no change: {s['title']}")
     check("/health" not in s["title"] or s["confidence"] == "low", f"fpm: {s['title']}, {s['confidence']}")
+deed = [x for x in json.load(open("deed.json"))["cleared"] if x["time"] >= "2026-11-14"]
+check([x["title"] for x in deed] == ["release 5.0.9"] and deed[0]["time"][:16] == "2026-11-14T19:12", f"deed: {deed}")
 print("\n".join(bad) or "as an operator would have it")
 raise SystemExit(1 if bad else 0)
 PY
