@@ -332,7 +332,8 @@ static void judge_where(struct why *y)
         if (s->deed && why__slow(y) && s->time_us >= x->low_us && why__start_at(y, s->time_us) > LIKELY) {
             return;
         }
-        if ((s->terms[WHY_CONTRAST] > 0.5 || known) && s->terms[WHY_TIME] > 0.3) {
+        if (((s->terms[WHY_CONTRAST] > 0.5 || known) && s->terms[WHY_TIME] > 0.3) ||
+            (s->confidence[0] != 'l' && !s->bare)) {
             return;
         }
     }
