@@ -163,6 +163,19 @@ static const char *verb(const struct finding *f)
     return f->shape == FINDING_TREND ? (up ? "began to rise" : "began to fall") : up ? "rose" : "fell";
 }
 
+/* Seen first within these logs: what the fit calls "before" were a few at its beginning. */
+static bool came_new(const struct why *y, const struct finding *f)
+{
+    for (size_t i = 0; i < y->n_findings; i++) {
+        const struct finding *b = &y->findings[i];
+        if (b->accepted && b->shape == FINDING_NEW && b->stream == f->stream && b->dim == f->dim &&
+            b->value == f->value) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *step_text(struct why *y, const struct finding *f)
 {
     const struct stream_info *info = why__info(y, f->stream);
@@ -181,6 +194,10 @@ static const char *step_text(struct why *y, const struct finding *f)
                            what != NULL ? what : "", verb(f), why__percent(y, f->before), why__percent(y, f->after),
                            then);
     case METRIC_SHARE:
+        if (f->message && f->after > f->before && came_new(y, f)) {
+            return why__printf(y->a, "%s came more and more often: %s of the %s of %s %s", what,
+                               why__percent(y, f->after), records, s->name, then);
+        }
         return what != NULL && f->message
                    ? why__printf(y->a, "%s %s: %s of the %s of %s before, %s %s", what,
                                  f->shape == FINDING_TREND
