@@ -99,6 +99,7 @@ static void scan_looks(struct why *y, struct look *l, uint32_t n, int64_t hi, co
     const struct stream_info *info = why__info(y, l->e->stream);
     const struct fragment *f;
     struct scan *c = NULL;
+    uint32_t known = snapshot_n_series(y->s, info->id);
     int64_t period;
     if (info->tier_from_s[TIER_1MIN] > l->lo ||
         scan_open(y->s, info->id, TIER_1MIN, SECTION_CELLS, l->lo, hi, FRAGMENT_COUNTS, &c, NULL) != LQ_OK) {
@@ -106,7 +107,7 @@ static void scan_looks(struct why *y, struct look *l, uint32_t n, int64_t hi, co
     }
     while (!why__over(y) && scan_part(c, &f, &period, NULL) == LQ_OK && f != NULL) {
         for (uint32_t r = 0; r < f->rows; r++) {
-            if (!ours[f->id[r]]) {
+            if (f->id[r] >= known || !ours[f->id[r]]) {
                 continue;
             }
             int64_t t = period + (int64_t)f->slot[r] * tiers[TIER_1MIN].step_s;

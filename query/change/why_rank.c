@@ -392,22 +392,37 @@ static bool stale(const struct why_suspect *s)
     return !s->deed && level(s) == 0 && s->terms[WHY_TIME] < 0.3 && s->terms[WHY_TREND] < 0.3 && !s->stays;
 }
 
+static bool in_the_hours_before(const struct why *y, const struct event *e)
+{
+    return e->time_us >= why__incident(y)->time_us - DELAY_S * US;
+}
+
+static bool hardly_by_chance(const struct why *y, const struct event *e)
+{
+    return any_deed(y, e) < ANY_DEED_P;
+}
+
+/* The likeliest suspect that is a setting done before the onset, with nothing against it; NULL = none, or a slow rise. */
+static struct why_suspect *best_setting(struct why *y, bool (*so_close)(const struct why *, const struct event *))
+{
+    struct why_answer *a = y->a;
+    struct why_suspect *best = NULL;
+    for (uint32_t i = 0; i < y->n_events && !why__slow(y); i++) {
+        const struct event *e = &y->events[i];
+        bool fits = is_setting(e) && e->time_us < why__incident(y)->time_us && so_close(y, e);
+        for (uint32_t k = 0; k < a->n_suspects && fits; k++) {
+            struct why_suspect *s = &a->suspects[k];
+            best = is_of(y, s, e) && s->terms[WHY_AGAINST] == 0 && (best == NULL || s->score >= best->score) ? s : best;
+        }
+    }
+    return best;
+}
+
 /* What says only that something fails, or where, or came long ago, is no answer while something was changed in the hours before. */
 static void behind_settings(struct why *y)
 {
     struct why_answer *a = y->a;
-    const struct incident *x = why__incident(y);
-    struct why_suspect *done = NULL;
-    for (uint32_t i = 0; i < y->n_events && !why__slow(y); i++) {
-        const struct event *e = &y->events[i];
-        for (uint32_t k = 0; k < a->n_suspects; k++) {
-            struct why_suspect *s = &a->suspects[k];
-            if (is_setting(e) && e->time_us < x->time_us && e->time_us >= x->time_us - DELAY_S * US && is_of(y, s, e) &&
-                s->terms[WHY_AGAINST] == 0 && (done == NULL || s->score >= done->score)) {
-                done = s;
-            }
-        }
-    }
+    struct why_suspect *done = best_setting(y, in_the_hours_before);
     for (uint32_t i = 0; i < a->n_suspects && done != NULL; i++) {
         struct why_suspect *s = &a->suspects[i];
         if ((s->bare || stale(s)) && level(s) < 2 && s->score > SAID_BY * done->score) {
@@ -422,17 +437,7 @@ static void said_by(struct why *y)
 {
     struct why_answer *a = y->a;
     const struct incident *x = why__incident(y);
-    struct why_suspect *done = NULL;
-    for (uint32_t i = 0; i < y->n_events && !why__slow(y); i++) {
-        const struct event *e = &y->events[i];
-        for (uint32_t k = 0; k < a->n_suspects; k++) {
-            struct why_suspect *s = &a->suspects[k];
-            if (is_setting(e) && is_of(y, s, e) && e->time_us < x->time_us && s->terms[WHY_AGAINST] == 0 &&
-                any_deed(y, e) < ANY_DEED_P && (done == NULL || s->score >= done->score)) {
-                done = s;
-            }
-        }
-    }
+    struct why_suspect *done = best_setting(y, hardly_by_chance);
     for (uint32_t i = 0; i < a->n_suspects && done != NULL; i++) {
         struct why_suspect *s = &a->suspects[i];
         if (!s->deed && strcmp(s->kind, "new_template") == 0 && s->time_us >= x->low_us - 60 * US &&
